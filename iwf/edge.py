@@ -1,0 +1,84 @@
+"""The contract between an edge and the engine.
+
+An edge turns octets into neutral events and neutral payloads into octets, and runs its own
+wire protocol to the end.  It knows no other edge and no policy.  A new edge is one folder with
+four kinds of file: syntax, machines, translation (all pure) and a thin shell.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from iwf.mapping.model import Accepted, Event, Item, Rejected, Verdict
+
+
+@frozen
+class Offered:
+    """Wire input that is an event for the core; the peer is answered after the verdict."""
+
+    event: Event
+    rules: tuple[str, ...] = ()
+    """Numbers of the rules that were applied, for ``iwf explain``."""
+
+
+@frozen
+class Answered:
+    """Wire input that the edge answers by itself (a fault, a protocol matter)."""
+
+    answer: bytes
+    why: str = ""
+    rules: tuple[str, ...] = ()
+    refused: bool = True
+    """False for answers that are no refusal (a ping, OPTIONS, a keep-alive)."""
+
+
+@frozen
+class Ignored:
+    """Wire input that gets neither an answer nor an event."""
+
+    why: str
+    rules: tuple[str, ...] = ()
+
+
+Reading = Offered | Answered | Ignored
+
+
+class IIntake(Interface):
+    """The door of the engine for events from edges."""
+
+    def offer(event: Event) -> Deferred[Verdict]:
+        """Take an event.
+
+        :return: fires with the verdict after the commit (for a message with ``hold``: after the
+            outcome is known or the hold is over).  For receipts the verdict is always
+            :class:`~iwf.mapping.model.Taken`.  Never fails: a fault of ours is a ``Refused``.
+        """
+
+
+class IOutlet(Interface):
+    """One edge's side of a lane: delivers items to one peer."""
+
+    def deliver(item: Item) -> Deferred[Accepted | Rejected]:
+        """Deliver an item; called only within the credit granted to the lane.  Never fails."""
+
+
+class ILane(Interface):
+    """The engine's side of a lane, handed to the edge when it attaches an outlet."""
+
+    name = Attribute("``<edge>:<name>``, as in :attr:`iwf.mapping.model.Item.lane`.")
+
+    def grant(credit: int) -> None:
+        """Allow at most this many items in flight from now on; 0 closes the lane (peer away)."""
+
+
+class ILanes(Interface):
+    """Where edges attach their outlets."""
+
+    def attach(name: str, outlet: IOutlet, keeps_order: bool) -> ILane:
+        """Attach the outlet of one lane, closed at first.
+
+        :param keeps_order: the peer handles items in the order they were delivered, so several
+            items of one stream may be in flight at once.
+        """

@@ -1,0 +1,219 @@
+"""A message comes in: is it taken, and what goes out for it?
+
+The order of the checks is that of addressing.md section 9: is the target ours and does the
+tenancy allow it, who is the target at home, how is the sender seen there, loops, policy, and
+only then the translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from attrs import evolve
+
+from iwf.mapping.address import canonical, image_of, native_of
+from iwf.mapping.bodies import excerpt, size_in_markup
+from iwf.mapping.conversation import name_for, pair_of
+from iwf.mapping.model import (SIP, TEL, XMPP, Failure, Item, Kind, Message, Party, Reason,
+                               Refused, Taken)
+from iwf.mapping.phone import from_phone, to_phone
+from iwf.mapping.route import lane_for, may_speak
+from iwf.mapping.rows import (NEVER, Delivery, Habit, Query, Row, Rows, Sender, Spelling, query)
+from iwf.mapping.turn import At, Decision, Held, Turn, refuse
+from iwf.mapping.way import Way
+
+#: A user who wrote chat is answered in kind for this long (MSG-8).
+HABIT = 3600.0
+
+#: A message id that came again within this time is not used again on the far side (MSG-5).
+ID_REPEATS = 3600.0
+
+
+def decide_message(message: Message, at: At) -> Decision:
+    """The decision for an inbound message."""
+    if message.key:
+        rows = yield (query(Delivery, key=message.key),)
+        for known in rows.all(Delivery, key=message.key):
+            if at.now < known.created + at.gateway.patience.dedupe:
+                return _repeated(known)
+    note = f"{message.origin.address.key} -> {message.target.key}"
+    if message.origin.address.scheme == TEL:
+        way = yield from from_phone(message, at)
+    else:
+        way = yield from _from_user(message, at)
+    if isinstance(way, Turn):
+        return way
+    if isinstance(way, Failure):
+        return refuse(way, note, ("ADDR section 9",))
+    return (yield from _deliver(message, way, at))
+
+
+def _repeated(known: Delivery) -> Turn:
+    """SIP-26: a message that came before is answered as before and not delivered again."""
+    note = f"{known.sender.address.key} -> {known.sender.target.key} repeated ({known.id})"
+    if known.due is not None:
+        return Turn(Held(known.id, known.due), rules=("SIP-26",), note=note)
+    if known.failure is not None and known.state == "refused":
+        return Turn(Refused(known.failure), rules=("SIP-26",), note=note)
+    return Turn(Taken(known.id), rules=("SIP-26",), note=note)
+
+
+def _from_user(message: Message, at: At) -> Generator[tuple[Query, ...], Rows, Way | Failure]:
+    """The way of a message from an XMPP or SIP user."""
+    gateway = at.gateway
+    origin = evolve(message.origin, address=canonical(message.origin.address, gateway))
+    mapped = native_of(message.target, gateway)
+    if isinstance(mapped, Failure):
+        return mapped
+    target = canonical(mapped.address, gateway)
+    assert mapped.alias is not None  # native_of answers only for addresses in an alias
+    tenant = mapped.alias.tenant
+    failure = may_speak(message.origin, gateway, tenant)
+    if failure is not None:
+        return failure
+    if target.scheme == TEL:
+        return (yield from to_phone(message, origin, target, tenant, at))
+    image = image_of(origin.address, target.scheme, tenant, gateway)
+    if isinstance(image, Failure):
+        return image
+    lane = lane_for(target, tenant, gateway, image.alias)
+    if isinstance(lane, Failure):
+        return lane
+    return Way(origin, target, image.address, lane, image.alias, rules=mapped.rules + image.rules)
+
+
+def _deliver(message: Message, way: Way, at: At) -> Decision:
+    """Take the message: its delivery, its outbox item and whatever is remembered with it."""
+    note = f"{way.origin.address.key} -> {way.target.key}"
+    text = message.text if way.text is None else way.text
+    stream = _stream(way)
+    failure = _too_big(text, message.subject, way) or admission(way.lane, stream, at)
+    if failure is not None:
+        return refuse(failure, note, way.rules)
+    if message.expires_at is not None and message.expires_at <= at.now:
+        # MSG-40: expired on arrival is yes and drop, never an error.
+        return Turn(Taken(""), rules=way.rules + ("MSG-40",), note=f"{note} expired on arrival")
+    spelling, remembered = yield from _spellings(message, way)
+    conversation, named = yield from name_for(
+        message.conversation if way.conversation is None else way.conversation,
+        way.origin.address, way.target, at)
+    kind, habit = yield from _kind(message, way, at)
+    out = evolve(
+        message, id=(yield from _outbound_id(message, way, at)),
+        origin=Party(way.seen_as, message.origin.name), target=way.target, kind=kind,
+        bodies=message.bodies if way.text is None else (evolve(message.bodies[0], text=text),),
+        conversation=conversation, urgency=_urgency(message), key="", lane="", hold=0.0,
+        expires_at=_expiry(message, way, at), target_spelling=spelling)
+    delivery = _delivery(message, at)
+    item = Item(f"{at.token}.m", way.lane, stream, out, delivery.id, at.now,
+                expires_at=_give_up(out.expires_at, way.lane, at))
+    verdict = Taken(delivery.id) if delivery.due is None else Held(delivery.id, delivery.due)
+    return Turn(verdict, puts=(delivery, *way.rows, *remembered, *named, *habit), drops=way.drops,
+                sends=(item,), rules=way.rules, note=f"{note} taken for {way.lane} ({delivery.id})")
+
+
+def _stream(way: Way) -> str:
+    """What has to stay in order.  To a SIP target one message at a time, whoever wrote it
+    (MSG-36); elsewhere one pair at a time."""
+    if way.target.scheme == SIP:
+        return way.target.key
+    return f"{way.seen_as.key}|{way.target.key}"
+
+
+def _too_big(text: str, subject: str, way: Way) -> Failure | None:
+    """MSG-29: what the target's server would refuse is refused before it is taken."""
+    if way.target.scheme != XMPP or way.alias is None:
+        return None
+    limit = way.alias.max_size
+    # Quick way out: no character costs more than five octets in markup or four in UTF-8.
+    if len(text) * 5 + len(subject) * 5 + 1000 <= limit or size_in_markup(text, subject) <= limit:
+        return None
+    return Failure(Reason.TOO_BIG, text=f"the message is larger than {limit} octets")
+
+
+def admission(lane: str, stream: str, at: At) -> Failure | None:
+    """Whether a connector can take more work (XMPP-9, XMPP-10, MSG-36)."""
+    view = at.lanes.get(lane)
+    if view is None:
+        return None
+    if not view.up and at.now - view.changed > at.gateway.patience.grace:
+        return Failure(Reason.UNREACHABLE, permanent=False, retry_after=30.0,
+                       text="the server of the recipient is not connected")
+    if (view.depth >= at.gateway.lane_limit
+            or view.streams.get(stream, 0) >= at.gateway.stream_limit):
+        return Failure(Reason.CONGESTED, permanent=False, retry_after=10.0,
+                       text="too many messages are waiting")
+    return None
+
+
+def _spellings(message: Message, way: Way) -> Generator[tuple[Query, ...], Rows,
+                                                        tuple[str, tuple[Row, ...]]]:
+    """ADDR-22: how the target spells himself, and how the sender does from now on."""
+    respelled = way.target.scheme == SIP or "xn--" in way.target.domain
+    if not respelled and not message.origin.spelling:
+        return "", ()
+    asked = [query(Spelling, address=way.target.key)]
+    if message.origin.spelling:
+        asked.append(query(Spelling, address=way.origin.address.key))
+    rows = yield tuple(asked)
+    target = rows.one(Spelling, address=way.target.key)
+    remembered: tuple[Row, ...] = ()
+    if message.origin.spelling:
+        new = Spelling(way.origin.address.key, message.origin.spelling)
+        if rows.one(Spelling, address=new.address) != new:
+            remembered = (new,)
+    return target.text if target else "", remembered
+
+
+def _kind(message: Message, way: Way, at: At) -> Generator[tuple[Query, ...], Rows,
+                                                           tuple[Kind, tuple[Row, ...]]]:
+    """MSG-8: presented as normal, unless the user is known to write chat to this contact."""
+    if not at.gateway.follow_kind:
+        return message.kind, ()
+    pair = pair_of(way.origin.address, way.target)
+    if way.origin.address.scheme == XMPP and message.kind is Kind.CHAT:
+        return message.kind, (Habit(pair, at.now + HABIT),)
+    if way.target.scheme == XMPP and message.kind is Kind.NORMAL:
+        rows = yield (query(Habit, pair=pair),)
+        habit = rows.one(Habit, pair=pair)
+        if habit is not None and at.now < habit.forget_at:
+            return Kind.CHAT, ()
+    return message.kind, ()
+
+
+def _outbound_id(message: Message, way: Way, at: At) -> Generator[tuple[Query, ...], Rows, str]:
+    """MSG-5: the origin's id where it is unique enough, else one of ours."""
+    if way.target.scheme != XMPP or not message.id:
+        return message.id or at.token
+    rows = yield (query(Delivery, lane=message.lane, about=message.id),)
+    earlier = rows.all(Delivery, lane=message.lane, about=message.id)
+    repeated = any(at.now < row.created + ID_REPEATS for row in earlier)
+    return at.token if repeated else message.id
+
+
+def _urgency(message: Message) -> int:
+    """MSG-7: a headline can wait."""
+    return -1 if message.kind is Kind.HEADLINE and not message.urgency else message.urgency
+
+
+def _expiry(message: Message, way: Way, at: At) -> float | None:
+    """MSG-41: a text to a phone always has a validity."""
+    if message.expires_at is not None or way.target.scheme != TEL:
+        return message.expires_at
+    link = next((link for link in at.gateway.links if link.lane == way.lane), None)
+    return at.now + link.validity if link else None
+
+
+def _give_up(expires_at: float | None, lane: str, at: At) -> float:
+    """When a queued item is given up: when it is no longer wanted, or our patience ends."""
+    patience = at.gateway.patience
+    longest = at.now + patience.delivery
+    return longest if expires_at is None else min(longest, expires_at)
+
+
+def _delivery(message: Message, at: At) -> Delivery:
+    sender = Sender(message.origin.address, message.target, message.id, message.kind,
+                    message.conversation, excerpt(message.text), message.origin.spelling)
+    due = at.now + message.hold if message.hold > 0 else None
+    return Delivery(at.token, message.key, message.lane, message.id, "queued", at.now, NEVER, sender,
+                    due)

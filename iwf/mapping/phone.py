@@ -1,0 +1,175 @@
+"""Messages to and from telephones: leases of numbers, and the service number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+
+from attrs import evolve
+
+from iwf.mapping.address import canonical, image_of
+from iwf.mapping.model import (SIP, TEL, XMPP, Address, Failure, Message, Party, Reason, Taken,
+                               address_of_key)
+from iwf.mapping.numbers import Allocation, allocate, in_pool, renewed
+from iwf.mapping.route import domain_matches, lane_for, may_speak
+from iwf.mapping.rows import Counter, Lease, Query, Row, Rows, query
+from iwf.mapping.settings import DAY, Gateway, Link
+from iwf.mapping.turn import At, Turn
+from iwf.mapping.way import Way
+
+Asking = Generator[tuple[Query, ...], Rows, Way | Failure]
+
+#: ``TO romeo@example.net text`` at the service number (SMS-70, ADDR-50).
+_COMMAND_TO = re.compile(r"\s*to\s+(\S+)\s+(\S.*)", re.IGNORECASE | re.DOTALL)
+
+
+def link_of(lane: str, gateway: Gateway) -> Link | None:
+    """The link behind a connector, if it is one."""
+    return next((link for link in gateway.links if link.lane == lane), None)
+
+
+def to_phone(message: Message, origin: Party, phone: Address, tenant: str, at: At) -> Asking:
+    """The way of a message to a phone: its sender is given a number there (ADDR-47)."""
+    if not _served(origin.address, tenant, at.gateway):
+        return Failure(Reason.FORBIDDEN, text="this domain is not served here",
+                       detail="ADDR-25: the tenant does not serve the sender's domain")
+    lane = lane_for(phone, tenant, at.gateway, None)
+    if isinstance(lane, Failure):
+        return lane
+    link = link_of(lane, at.gateway)
+    if link is None:
+        return Failure(Reason.UNKNOWN_RECIPIENT, text="no operator serves this number")
+    allocated = yield from _allocate(phone.user, origin.address.key, link, at)
+    if isinstance(allocated, Failure):
+        return allocated
+    lease = evolve(allocated.lease, conversation=message.conversation or
+                   allocated.lease.conversation)
+    rows: tuple[Row, ...] = (lease,)
+    if allocated.counter is not None:
+        rows += (Counter(link.pool.name, allocated.counter),)
+    return Way(origin, phone, Address(TEL, lease.number), lane, rows=rows, drops=allocated.freed,
+               text=_introduced(message, origin, allocated, at.gateway),
+               rules=("ADDR-38", "ADDR-47", "SMS-72"))
+
+
+def _served(origin: Address, tenant: str, gateway: Gateway) -> bool:
+    """ADDR-25: texts cost money, so who may not be seen on the other side may not send any.
+
+    Where a tenant bridges nothing but phones, its own server decides who may write.
+    """
+    if origin.scheme != XMPP or not any(alias.bridges == XMPP and alias.tenant == tenant
+                                        for alias in gateway.aliases):
+        return True
+    return gateway.directory.alias_for(SIP, XMPP, tenant, origin.domain) is not None
+
+
+def _allocate(phone: str, contact: str, link: Link,
+              at: At) -> Generator[tuple[Query, ...], Rows, Allocation | Failure]:
+    rows = yield (query(Lease, phone=phone, contact=contact),)
+    pair = rows.one(Lease, phone=phone, contact=contact)
+    if pair is not None and at.now < pair.forget_at and in_pool(pair.number, link.pool):
+        return Allocation(renewed(pair, at.now, at.gateway.patience), new=False)
+    rows = yield (query(Lease, contact=contact), query(Lease, phone=phone),
+                  query(Counter, pool=link.pool.name))
+    counter = rows.one(Counter, pool=link.pool.name)
+    return allocate(phone, contact, link.pool, of_pair=None if pair is None else
+                    evolve(pair, forget_at=min(pair.forget_at, at.now)),
+                    of_contact=rows.all(Lease, contact=contact),
+                    of_phone=rows.all(Lease, phone=phone), counter=counter.value if counter else 0,
+                    now=at.now, patience=at.gateway.patience)
+
+
+def _introduced(message: Message, origin: Party, allocated: Allocation,
+                gateway: Gateway) -> str | None:
+    """MSG-44: the sender's name before the text when the number is new to the phone."""
+    if gateway.prefix_sender == "never" or (gateway.prefix_sender == "new" and not allocated.new):
+        return None
+    name = message.origin.name or origin.address.user or origin.address.domain
+    return f"{name}: {message.text}"
+
+
+def from_phone(message: Message, at: At) -> Generator[tuple[Query, ...], Rows, Way | Turn | Failure]:
+    """The way of a message from a phone: whom does the number stand for (SMS-60)?"""
+    gateway = at.gateway
+    link = link_of(message.lane, gateway)
+    if link is None:
+        return Failure(Reason.FORBIDDEN, text="phones speak through a link only")
+    failure = may_speak(message.origin, gateway, link.tenant)
+    if failure is not None:
+        return failure
+    phone = canonical(message.origin.address, gateway)
+    number = canonical(message.target, gateway)
+    if phone.user == link.service_number or any(in_pool(phone.user, other.pool)
+                                                for other in gateway.links):
+        # LOOP-7: a text from one of our own numbers is a loop: yes, and dropped.
+        return Turn(Taken(""), rules=("LOOP-7",), note=f"{phone.key} is a number of ours, dropped")
+    origin = evolve(message.origin, address=phone)
+    if link.service_number and number.user == link.service_number:
+        return (yield from _commanded(message, origin, link, at))
+    rows = yield (query(Lease, phone=phone.user, number=number.user),)
+    lease = rows.one(Lease, phone=phone.user, number=number.user)
+    if lease is None or at.now >= lease.forget_at:
+        return (yield from _unleased(number.user, at))
+    return _to_contact(origin, address_of_key(lease.contact), lease, link, None, at)
+
+
+def _unleased(number: str, at: At) -> Asking:
+    """ADDR-48, SMS-61: never to whoever holds the number with another phone."""
+    rows = yield (query(Lease, number=number),)
+    if rows.all(Lease, number=number):
+        return Failure(Reason.REFUSED, text="this number is not yours to write to")
+    return Failure(Reason.UNKNOWN_RECIPIENT, text="nobody is behind this number")
+
+
+def _to_contact(origin: Party, contact: Address, lease: Lease, link: Link, text: str | None,
+                at: At) -> Way | Failure:
+    image = image_of(origin.address, contact.scheme, link.tenant, at.gateway)
+    if isinstance(image, Failure):
+        return image
+    lane = lane_for(contact, link.tenant, at.gateway, image.alias)
+    if isinstance(lane, Failure):
+        return lane
+    fresh = lease.conversation if at.now - lease.last_used < DAY else ""
+    return Way(origin, contact, image.address, lane, image.alias,
+               rows=(renewed(lease, at.now, at.gateway.patience),), text=text, conversation=fresh,
+               rules=("ADDR-48", "SMS-60", *image.rules))
+
+
+def _commanded(message: Message, origin: Party, link: Link, at: At) -> Asking:
+    """A text to the service number: ``TO address text`` is the one command so far."""
+    command = _COMMAND_TO.fullmatch(message.text)
+    if command is None:
+        return Failure(Reason.UNKNOWN_RECIPIENT, text="not a command")
+    contact = named_contact(command.group(1), link.tenant, at.gateway)
+    if contact is None:
+        return Failure(Reason.UNKNOWN_RECIPIENT, text="not an address served here")
+    allocated = yield from _allocate(origin.address.user, contact.key, link, at)
+    if isinstance(allocated, Failure):
+        return allocated
+    way = _to_contact(origin, contact, allocated.lease, link, command.group(2), at)
+    if isinstance(way, Way) and allocated.counter is not None:
+        return evolve(way, rows=(*way.rows, Counter(link.pool.name, allocated.counter)),
+                      drops=allocated.freed, rules=(*way.rules, "ADDR-50", "SMS-70"))
+    return way
+
+
+def named_contact(text: str, tenant: str, gateway: Gateway) -> Address | None:
+    """The native address a phone's user means: ``sip:user@domain``, ``xmpp:user@domain`` or
+    ``user@domain``, which is taken for whichever world the tenant knows the domain in."""
+    scheme, colon, rest = text.partition(":")
+    scheme = scheme.lower() if colon else ""
+    user, at_sign, domain = (rest if scheme in (XMPP, SIP) else text).rpartition("@")
+    if not at_sign or not user or not domain:
+        return None
+    served = {SIP: [name for trunk in gateway.trunks if trunk.tenant == tenant
+                    for name in trunk.domains],
+              XMPP: [name for alias in gateway.aliases
+                     if alias.tenant == tenant and alias.bridges == XMPP for name in alias.serves]}
+    worlds = [scheme] if scheme in served else [
+        world for wanted in (True, False) for world in (XMPP, SIP)
+        # A domain that is named exactly wins over one that a wildcard lets in.
+        if wanted is (domain.lower() in served[world])]
+    for world in worlds:
+        if any(domain_matches(pattern, domain.lower()) for pattern in served[world]):
+            return canonical(Address(world, user, domain), gateway)
+    return None

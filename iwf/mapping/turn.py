@@ -1,0 +1,103 @@
+"""What a decision gets, how it asks for rows, and what it comes to.
+
+A decision is a generator: it yields the queries whose rows it needs, is sent the
+:class:`~iwf.mapping.rows.Rows` and returns a :class:`Turn`.  It does no IO itself, so the same
+decision runs over dictionaries, over SQLite, and again from the start when a transaction has to
+be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from types import MappingProxyType
+
+from attrs import field, frozen
+
+from iwf.mapping.model import Failure, Item, Refused, Verdict
+from iwf.mapping.rows import Query, Row, Rows
+from iwf.mapping.settings import Gateway
+
+
+@frozen
+class LaneView:
+    """The state of a connector at the time of the turn."""
+
+    up: bool = True
+    changed: float = 0.0
+    """Since when it is up or down."""
+    depth: int = 0
+    """Items queued or in flight."""
+    streams: Mapping[str, int] = field(default=MappingProxyType({}))
+    """The same per stream; streams without items are missing."""
+
+
+@frozen
+class At:
+    """The circumstances of a turn; a rerun gets the same ones."""
+
+    now: float
+    """UTC seconds."""
+    token: str
+    """Unguessable and unique to the event; identifiers are made from it."""
+    gateway: Gateway
+    lanes: Mapping[str, LaneView] = field(default=MappingProxyType({}))
+    """Connectors that are not in it count as up and empty."""
+
+
+@frozen
+class Held:
+    """No verdict yet: it comes when the outcome is known, at the latest when ``until`` has come."""
+
+    delivery: str
+    until: float
+
+
+@frozen
+class Turn:
+    """What a decision comes to: all effects of an event, as values."""
+
+    verdict: Verdict | Held | None = None
+    """For the offered event; None for news that nobody waits for."""
+    puts: tuple[Row, ...] = ()
+    drops: tuple[Row, ...] = ()
+    sends: tuple[Item, ...] = ()
+    """New items of the outbox."""
+    retries: tuple[Item, ...] = ()
+    """Items of the outbox with new attempts and not_before."""
+    done: tuple[Item, ...] = ()
+    """Items that leave the outbox."""
+    settles: tuple[tuple[str, Verdict], ...] = ()
+    """Verdicts for deliveries that were held."""
+    rules: tuple[str, ...] = ()
+    note: str = ""
+    """One line for the traffic log; no message text in it."""
+
+    def __add__(self, other: Turn) -> Turn:
+        """Both, with the verdict of the first that has one."""
+        return Turn(self.verdict or other.verdict, self.puts + other.puts, self.drops + other.drops,
+                    self.sends + other.sends, self.retries + other.retries, self.done + other.done,
+                    self.settles + other.settles, self.rules + other.rules,
+                    "; ".join(note for note in (self.note, other.note) if note))
+
+
+Decision = Generator[tuple[Query, ...], Rows, Turn]
+
+Load = Callable[[tuple[Query, ...]], Rows]
+
+
+def run(decision: Decision, load: Load) -> Turn:
+    """Drive a decision to its end with rows from ``load``."""
+    try:
+        queries = next(decision)
+        while True:
+            queries = decision.send(load(queries))
+    except StopIteration as stop:
+        turn: Turn = stop.value
+        return turn
+
+
+def refuse(failure: Failure, note: str, rules: tuple[str, ...] = ()) -> Turn:
+    """The turn that says no and changes nothing."""
+    return Turn(Refused(failure), rules=rules,
+                note=f"{note} refused: {failure.reason.value}"
+                     + (f" ({failure.text})" if failure.text else ""))
