@@ -1,0 +1,1 @@
+"""The engine: takes events in, runs turns, keeps state, lets things out after the commit."""

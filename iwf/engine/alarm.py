@@ -1,0 +1,79 @@
+"""The one alarm for deadlines that are written in rows, and the broom for rows to be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from iwf.engine.store.base import IStore
+from iwf.mapping.model import Due
+from iwf.mapping.rows import Delivery
+from iwf.mapping.turn import Turn
+
+#: Deadlines handled in one go, so that a crowd of them does not stall the reactor.
+CROWD = 100
+
+#: Seconds between sweeps, and rows a sweep forgets per table: some 5 ms of work.
+SWEEP_EVERY = 10.0
+SWEEP_MOST = 2000
+
+
+class Alarm:
+    """Turns deadlines in rows into events.
+
+    :param submit: takes the events.
+    """
+
+    log = Logger()
+
+    def __init__(self, store: IStore, clock: IReactorTime,
+                 submit: Callable[[Due], Deferred[Turn]]) -> None:
+        self._store = store
+        self._clock = clock
+        self._submit = submit
+        self._call: IDelayedCall | None = None
+        self._sweeping: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """Look for deadlines that passed while we were away, and begin sweeping."""
+        self._arm(self._store.next_due())
+        self._sweeping = self._clock.callLater(SWEEP_EVERY, self._sweep)
+
+    def stop(self) -> None:
+        for call in (self._call, self._sweeping):
+            if call is not None and call.active():
+                call.cancel()
+
+    def released(self, turn: Turn) -> None:
+        """See whether a committed turn has set a nearer deadline."""
+        for row in turn.puts:
+            if isinstance(row, Delivery) and row.due is not None:
+                self._arm(row.due)
+
+    def _arm(self, due: float | None) -> None:
+        if due is None:
+            return
+        if self._call is not None and self._call.active():
+            if self._call.getTime() <= due:
+                return
+            self._call.cancel()
+        self._call = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._ring)
+
+    def _ring(self) -> None:
+        due = self._store.due(self._clock.seconds(), CROWD)
+        for key in due:
+            self._submit(Due(Delivery.TABLE, key)).addErrback(lambda _: None)
+        # After their turns are committed: what is due then has come since, or could not be written.
+        self._call = self._clock.callLater(0.05, self._rearm)
+
+    def _rearm(self) -> None:
+        self._arm(self._store.next_due())
+
+    def _sweep(self) -> None:
+        gone = self._store.sweep(self._clock.seconds(), SWEEP_MOST)
+        # A full sweep means there is more: come back soon, but let others work first.
+        delay = 0.2 if gone >= SWEEP_MOST else SWEEP_EVERY
+        self._sweeping = self._clock.callLater(delay, self._sweep)

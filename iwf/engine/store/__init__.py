@@ -1,0 +1,1 @@
+"""Where rows are kept.  A store knows tables; it never knows why."""

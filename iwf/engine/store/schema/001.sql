@@ -1,0 +1,102 @@
+-- Rows of iwf/mapping/rows.py.  Texts and numbers are columns of their own, values are JSON.
+
+CREATE TABLE delivery (
+    id         TEXT PRIMARY KEY,
+    key        TEXT NOT NULL,
+    lane       TEXT NOT NULL,
+    about      TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    created    REAL NOT NULL,
+    forget_at  REAL NOT NULL,
+    sender     TEXT NOT NULL,
+    due        REAL,
+    failure    TEXT
+) WITHOUT ROWID;
+CREATE INDEX delivery_key ON delivery (key) WHERE key != '';
+CREATE INDEX delivery_about ON delivery (lane, about) WHERE about != '';
+CREATE INDEX delivery_due ON delivery (due) WHERE due IS NOT NULL;
+CREATE INDEX delivery_forget ON delivery (forget_at);
+
+CREATE TABLE part (
+    peer       TEXT NOT NULL,
+    ref        TEXT NOT NULL,
+    delivery   TEXT NOT NULL,
+    forget_at  REAL NOT NULL,
+    outcome    TEXT NOT NULL,
+    failure    TEXT,
+    PRIMARY KEY (peer, ref)
+) WITHOUT ROWID;
+CREATE INDEX part_delivery ON part (delivery);
+CREATE INDEX part_forget ON part (forget_at);
+
+CREATE TABLE early (
+    peer       TEXT NOT NULL,
+    ref        TEXT NOT NULL,
+    receipt    TEXT NOT NULL,
+    forget_at  REAL NOT NULL,
+    PRIMARY KEY (peer, ref)
+) WITHOUT ROWID;
+CREATE INDEX early_forget ON early (forget_at);
+
+-- seq is the order in which items leave; a retried item keeps its place.
+CREATE TABLE outbox (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT NOT NULL UNIQUE,
+    lane       TEXT NOT NULL,
+    stream     TEXT NOT NULL,
+    delivery   TEXT NOT NULL,
+    created    REAL NOT NULL,
+    attempts   INTEGER NOT NULL,
+    not_before REAL NOT NULL,
+    expires_at REAL,
+    payload    TEXT NOT NULL
+);
+CREATE INDEX outbox_stream ON outbox (lane, stream);
+
+CREATE TABLE lease (
+    phone        TEXT NOT NULL,
+    number       TEXT NOT NULL,
+    contact      TEXT NOT NULL,
+    pool         TEXT NOT NULL,
+    first_used   REAL NOT NULL,
+    last_used    REAL NOT NULL,
+    forget_at    REAL NOT NULL,
+    conversation TEXT NOT NULL,
+    PRIMARY KEY (phone, number),
+    UNIQUE (phone, contact)
+) WITHOUT ROWID;
+CREATE INDEX lease_forget ON lease (forget_at);
+CREATE INDEX lease_contact ON lease (contact);
+CREATE INDEX lease_number ON lease (number);
+
+CREATE TABLE counter (
+    pool  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE spelling (
+    address TEXT PRIMARY KEY,
+    text    TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE conversation (
+    token     TEXT PRIMARY KEY,
+    pair      TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    forget_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX conversation_forget ON conversation (forget_at);
+
+CREATE TABLE habit (
+    pair      TEXT PRIMARY KEY,
+    forget_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX habit_forget ON habit (forget_at);
+
+CREATE TABLE noticed (
+    phone     TEXT NOT NULL,
+    contact   TEXT NOT NULL,
+    forget_at REAL NOT NULL,
+    PRIMARY KEY (phone, contact)
+) WITHOUT ROWID;
+CREATE INDEX noticed_forget ON noticed (forget_at);

@@ -1,0 +1,160 @@
+"""The embedded store: SQLite in WAL mode, one connection, one writer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from shutil import copy2
+from typing import Any
+
+from attrs import frozen
+from zope.interface import implementer
+
+from iwf.engine.store.base import Column, IStore, columns_of, written
+from iwf.errors import IwfError
+from iwf.mapping.rows import ROW_TYPES, Query, Queued, Row, Rows
+from iwf.mapping.turn import Turn
+
+_NOT_SWEPT = {"outbox", "counter", "spelling"}
+
+
+class StoreError(IwfError):
+    """The database cannot be used."""
+
+
+@frozen
+class _Table:
+    """The statements of one row type."""
+
+    columns: tuple[Column, ...]
+    select: str
+    put: str
+    drop: str
+    coded: bool
+    """Some columns are not kept as they are."""
+
+
+def _table(row: type[Row], columns: tuple[Column, ...]) -> _Table:
+    names = [column.name for column in columns]
+    listed = ", ".join(names)
+    marks = ", ".join("?" * len(names))
+    key = ", ".join(row.KEY)
+    # An upsert, not a replace: a retried outbox item must keep its seq, its place in the order.
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in row.KEY)
+    return _Table(columns, f"SELECT {listed} FROM {row.TABLE} WHERE ",
+                  f"INSERT INTO {row.TABLE} ({listed}) VALUES ({marks}) "
+                  f"ON CONFLICT ({key}) DO UPDATE SET {updates}",
+                  f"DELETE FROM {row.TABLE} WHERE " + " AND ".join(f"{k} = ?" for k in row.KEY),
+                  any(column.encode for column in columns))
+
+
+@implementer(IStore)
+class SqliteStore:
+    """Rows in one file.
+
+    :param path: the database file; ``:memory:`` for none.
+    :param synchronous: ``full`` (a committed turn survives a power cut) or ``normal`` (it
+        survives a crash of the daemon).
+    :raise StoreError: when the file is no database of ours or newer than this program.
+    """
+
+    def __init__(self, path: str, synchronous: str = "full") -> None:
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if synchronous == 'full' else 'NORMAL'}")
+            self._upgrade()
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: {error}") from error
+        self._tables = {row: _table(row, columns) for row, columns in columns_of().items()}
+        self._selects: dict[tuple[type, tuple[str, ...]], str] = {}
+
+    def _upgrade(self) -> None:
+        """Bring the schema up to date, one numbered file a step, after a copy of the database."""
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        steps = sorted((int(entry.name[:-4]), entry) for entry
+                       in files("iwf.engine.store").joinpath("schema").iterdir()
+                       if entry.name.endswith(".sql"))
+        if version > steps[-1][0]:
+            raise StoreError(f"{self._path} was written by a newer iwf (schema {version})")
+        pending = [(number, entry) for number, entry in steps if number > version]
+        if pending and version and self._path != ":memory:":
+            copy2(self._path, Path(self._path).with_suffix(f".schema-{version}.bak"))
+        for number, entry in pending:
+            self._db.executescript(f"BEGIN;\n{entry.read_text('utf-8')}\n"
+                                   f"PRAGMA user_version = {number};\nCOMMIT;")
+
+    def begin(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self._db.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def load(self, queries: tuple[Query, ...]) -> Rows:
+        return Rows({query: self._answer(query) for query in queries})
+
+    def _answer(self, query: Query) -> tuple[Row, ...]:
+        table = self._tables[query.row]
+        select = self._selects.get((query.row, query.by))
+        if select is None:
+            where = " AND ".join(f"{name} = ?" for name in query.by)
+            # States the condition of the partial indexes, so that they are used.
+            where += "".join(f" AND {name} != ''" for name in query.by
+                             if query.row.__name__ == "Delivery" and name in ("key", "about"))
+            select = self._selects[query.row, query.by] = table.select + where
+        return tuple(_row(query.row, table, values)
+                     for values in self._db.execute(select, query.values))
+
+    def apply(self, turn: Turn) -> None:
+        execute = self._db.execute
+        for row in turn.drops:
+            execute(self._tables[type(row)].drop, tuple(getattr(row, name) for name in row.KEY))
+        for row in written(turn):
+            table = self._tables[type(row)]
+            execute(table.put, [getattr(row, column.name) if column.encode is None
+                                else column.encode(getattr(row, column.name))
+                                for column in table.columns])
+        for item in turn.done:
+            execute("DELETE FROM outbox WHERE id = ?", (item.id,))
+
+    def queued(self) -> Iterable[Queued]:
+        table = self._tables[Queued]
+        rows = self._db.execute(table.select + "1 ORDER BY seq").fetchall()
+        return [_row(Queued, table, values) for values in rows]
+
+    def next_due(self) -> float | None:
+        due: float | None = self._db.execute(
+            "SELECT min(due) FROM delivery WHERE due IS NOT NULL").fetchone()[0]
+        return due
+
+    def due(self, now: float, limit: int) -> list[str]:
+        return [key for (key,) in self._db.execute(
+            "SELECT id FROM delivery WHERE due IS NOT NULL AND due <= ? ORDER BY due LIMIT ?",
+            (now, limit))]
+
+    def sweep(self, now: float, limit: int) -> int:
+        gone = 0
+        for row in ROW_TYPES:
+            if row.TABLE not in _NOT_SWEPT:
+                key = ", ".join(row.KEY)
+                gone += self._db.execute(
+                    f"DELETE FROM {row.TABLE} WHERE ({key}) IN (SELECT {key} FROM {row.TABLE} "
+                    "WHERE forget_at <= ? LIMIT ?)", (now, limit)).rowcount
+        return gone
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _row(row: type, table: _Table, values: tuple[Any, ...]) -> Any:
+    if not table.coded:
+        return row(*values)
+    return row(*[value if column.decode is None else column.decode(value)
+                 for column, value in zip(table.columns, values, strict=True)])

@@ -1,0 +1,193 @@
+"""One suite for every store: rows come back as they went in, and transactions hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from iwf.engine.store.base import IStore
+from iwf.engine.store.memory import MemoryStore
+from iwf.engine.store.sqlite import SqliteStore, StoreError
+from iwf.mapping.model import (Address, Body, Failure, Item, Kind, Message, Outcome, Party, Reason,
+                               Receipt, Report)
+from iwf.mapping.rows import (Conversation, Counter, Delivery, Early, Habit, Lease, Noticed, Part,
+                              Queued, Row, Sender, Spelling, key_of, query)
+from iwf.mapping.turn import Turn
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+NUMBER = st.floats(min_value=0, max_value=9e12)
+ADDRESS = st.builds(Address, st.sampled_from(["xmpp", "sip", "tel"]), TEXT, TEXT, TEXT)
+FAILURE = st.builds(Failure, st.sampled_from(Reason), st.booleans(), st.none() | NUMBER, TEXT, TEXT,
+                    st.booleans(), TEXT)
+MESSAGE = st.builds(
+    Message, TEXT, st.builds(Party, ADDRESS, TEXT, TEXT, TEXT), ADDRESS,
+    st.lists(st.builds(Body, TEXT, TEXT), max_size=2).map(tuple), st.sampled_from(Kind), TEXT, TEXT,
+    TEXT, st.none() | NUMBER, st.none() | NUMBER, st.integers(-1, 2), st.integers(0, 70), TEXT, TEXT,
+    hints=st.dictionaries(TEXT, TEXT, max_size=2))
+REPORT = st.builds(Report, TEXT, ADDRESS, ADDRESS, FAILURE, st.sampled_from(Kind), TEXT, TEXT, TEXT)
+RECEIPT = st.builds(Receipt, TEXT, TEXT, st.sampled_from(Outcome), st.none() | FAILURE,
+                    st.none() | NUMBER)
+SENDER = st.builds(Sender, ADDRESS, ADDRESS, TEXT, st.sampled_from(Kind), TEXT, TEXT, TEXT)
+ROW = st.one_of(
+    st.builds(Delivery, TEXT, TEXT, TEXT, TEXT, TEXT, NUMBER, NUMBER, SENDER, st.none() | NUMBER,
+              st.none() | FAILURE),
+    st.builds(Part, TEXT, TEXT, TEXT, NUMBER, TEXT, st.none() | FAILURE),
+    st.builds(Early, TEXT, TEXT, RECEIPT, NUMBER),
+    st.builds(Queued, TEXT, TEXT, TEXT, TEXT, NUMBER, st.integers(0, 99), NUMBER, st.none() | NUMBER,
+              MESSAGE | REPORT),
+    st.builds(Lease, TEXT, TEXT, TEXT, TEXT, NUMBER, NUMBER, NUMBER, TEXT),
+    st.builds(Counter, TEXT, st.integers(0, 10 ** 9)), st.builds(Spelling, TEXT, TEXT),
+    st.builds(Conversation, TEXT, TEXT, TEXT, NUMBER), st.builds(Habit, TEXT, NUMBER),
+    st.builds(Noticed, TEXT, TEXT, NUMBER))
+
+ITEM = Item("i1", "sip:t", "s", Message("m", Party(Address("xmpp", "a", "b")),
+                                        Address("sip", "c", "d")), "d1", 5.0)
+DELIVERY = Delivery("d1", "k", "xmpp:x", "m", "queued", 1.0, 100.0,
+                    Sender(Address("xmpp", "a", "b"), Address("xmpp", "c*d", "x"), "m"))
+
+
+class StoreTests:
+    """What holds for every store."""
+
+    def make(self) -> IStore:
+        raise NotImplementedError
+
+    def written(self, *turns: Turn) -> IStore:
+        store = self.make()
+        for turn in turns:
+            store.begin()
+            store.apply(turn)
+            store.commit()
+        return store
+
+    def check_round_trip(self, row: Row) -> None:
+        store = self.written(Turn(puts=(row,)))
+        asked = query(type(row), **dict(zip(row.KEY, key_of(row), strict=True)))
+        self.assertEqual(store.load((asked,)).all(type(row), **dict(
+            zip(row.KEY, key_of(row), strict=True))), (row,))
+        store.begin()
+        store.apply(Turn(drops=(row,)))
+        store.commit()
+        self.assertEqual(store.load((asked,)).all(type(row), **dict(
+            zip(row.KEY, key_of(row), strict=True))), ())
+        store.close()
+
+    def test_rollback(self) -> None:
+        """A turn that is rolled back leaves nothing."""
+        store = self.make()
+        store.begin()
+        store.apply(Turn(puts=(DELIVERY,), sends=(ITEM,)))
+        store.rollback()
+        self.assertEqual(list(store.queued()), [])
+        self.assertIsNone(store.load((query(Delivery, id="d1"),)).one(Delivery, id="d1"))
+
+    def test_outbox_keeps_its_order(self) -> None:
+        """A retried item keeps its place before younger ones; a finished one is gone."""
+        second = evolve(ITEM, id="i2")
+        store = self.written(Turn(sends=(ITEM, second, evolve(ITEM, id="i3"))),
+                             Turn(retries=(evolve(ITEM, attempts=1),)), Turn(done=(second,)))
+        self.assertEqual([(row.id, row.attempts) for row in store.queued()], [("i1", 1), ("i3", 0)])
+
+    def test_look_up_by_column(self) -> None:
+        """Rows are found by the columns that decisions ask for."""
+        other = evolve(DELIVERY, id="d2", key="")
+        store = self.written(Turn(puts=(DELIVERY, other)))
+        rows = store.load((query(Delivery, key="k"), query(Delivery, lane="xmpp:x", about="m")))
+        self.assertEqual(rows.all(Delivery, key="k"), (DELIVERY,))
+        self.assertEqual(set(rows.all(Delivery, lane="xmpp:x", about="m")), {DELIVERY, other})
+
+    def test_deadlines(self) -> None:
+        """The nearest deadline is known, and those that have come are listed in order."""
+        store = self.written(Turn(puts=(evolve(DELIVERY, id="b", due=7.0),
+                                        evolve(DELIVERY, id="a", due=9.0), DELIVERY)))
+        self.assertEqual(store.next_due(), 7.0)
+        self.assertEqual(store.due(9.0, 10), ["b", "a"])
+        self.assertEqual(store.due(9.0, 1), ["b"])
+        self.assertEqual(store.due(6.0, 10), [])
+
+    def test_sweep(self) -> None:
+        """What may be forgotten is, at most so much at a time; the outbox never."""
+        store = self.written(Turn(puts=(evolve(DELIVERY, id="a"), evolve(DELIVERY, id="b"),
+                                        evolve(DELIVERY, id="c", forget_at=500.0)), sends=(ITEM,)))
+        self.assertEqual(store.sweep(100.0, 1), 1)
+        self.assertEqual(store.sweep(100.0, 10), 1)
+        self.assertEqual(store.sweep(100.0, 10), 0)
+        self.assertEqual(len(list(store.queued())), 1)
+
+
+class MemoryStoreTests(StoreTests, SynchronousTestCase):
+    """The dictionaries."""
+
+    def make(self) -> IStore:
+        return MemoryStore()
+
+    @settings(max_examples=150, deadline=None)
+    @given(ROW)
+    def test_round_trip(self, row: Row) -> None:
+        """Every row comes back equal, whatever text is in it."""
+        self.check_round_trip(row)
+
+
+class SqliteStoreTests(StoreTests, SynchronousTestCase):
+    """The embedded database."""
+
+    def make(self) -> IStore:
+        return SqliteStore(":memory:")
+
+    @settings(max_examples=150, deadline=None)
+    @given(ROW)
+    def test_round_trip(self, row: Row) -> None:
+        """Every row comes back equal, whatever text is in it."""
+        self.check_round_trip(row)
+
+    def test_reopened(self) -> None:
+        """What was committed is there when the file is opened again."""
+        path = str(Path(self.mktemp()))
+        store = SqliteStore(path)
+        store.begin()
+        store.apply(Turn(puts=(DELIVERY,), sends=(ITEM,)))
+        store.commit()
+        store.close()
+        again = SqliteStore(path)
+        self.addCleanup(again.close)
+        self.assertEqual([row.item() for row in again.queued()], [ITEM])
+
+    def test_one_number_one_contact(self) -> None:
+        """The schema itself refuses a second number for the same pair (ADDR-47)."""
+        store = self.make()
+        lease = Lease("+1", "X1", "xmpp:a@b", "p", 1.0, 1.0, 9.0)
+        store.begin()
+        store.apply(Turn(puts=(lease,)))
+        self.assertRaises(Exception, store.apply, Turn(puts=(evolve(lease, number="X2"),)))
+
+    def test_no_database(self) -> None:
+        """A file that is no database is refused with its name."""
+        path = Path(self.mktemp())
+        path.write_bytes(b"this is not a database, it is a text of some length" * 100)
+        error = self.assertRaises(StoreError, SqliteStore, str(path))
+        self.assertIn(str(path), str(error))
+
+    def test_newer_database(self) -> None:
+        """A database of a newer version is left alone."""
+        path = str(Path(self.mktemp()))
+        store = SqliteStore(path)
+        store._db.execute("PRAGMA user_version = 999")
+        store.close()
+        self.assertRaises(StoreError, SqliteStore, path)
+
+    def test_queries_use_indexes(self) -> None:
+        """No look-up of the hot path walks a whole table."""
+        store = SqliteStore(":memory:")
+        self.addCleanup(store.close)
+        for asked in (query(Delivery, key="k"), query(Delivery, lane="l", about="m"),
+                      query(Part, delivery="d"), query(Lease, phone="p", contact="c"),
+                      query(Lease, number="n"), query(Queued, lane="l", stream="s")):
+            store.load((asked,))
+            select = store._selects[asked.row, asked.by]
+            plan = " ".join(str(row[3]) for row in store._db.execute(
+                f"EXPLAIN QUERY PLAN {select}", asked.values))
+            self.assertNotIn("SCAN", plan, select)
