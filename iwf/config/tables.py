@@ -1,0 +1,352 @@
+"""What a configuration file may say: one class per table, one field per key.
+
+The reference for operators is ``docs/configuration.md``; a test holds the two together.  Types are
+strict (``"5"`` is no number) and unknown keys are errors.  Rules that look at more than one
+table are in :mod:`iwf.config.rules`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    Tag,
+)
+from pydantic_core import PydanticCustomError
+
+from iwf.config import values
+from iwf.mapping.settings import DAY, Patience
+from iwf.sip.settings import Hop, SipSettings
+from iwf.smpp.settings import Profile
+
+PROFILES = {
+    "default": Profile(),
+    "ascii": Profile(name="ascii", default_alphabet="ascii"),
+    "latin1": Profile(name="latin1", default_alphabet="latin1"),
+    "hex_ids": Profile(name="hex_ids", id_format="hex_resp_dec_dlr"),
+}
+"""SMSC profiles that can be named instead of being written out (SMS-19, SMS-21)."""
+
+NUMBER = r"\+[1-9][0-9]{0,14}|[0-9]{3,8}"
+"""A canonical telephone number (ADDR-36) or a short code."""
+
+#: Marks of the alternatives of a key that takes more than one type, and those keys.  In the paths
+#: that pydantic gives, a mark follows the key; it is no part of the path in the file.
+LIST, TABLE, NAME = "<list>", "<table>", "<name>"
+ALTERNATIVES = frozenset({"number_pool", "profile"})
+
+
+def _text(convert: Any) -> Any:
+    """Type check first, then ``convert``, whose result need not be a text."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str):
+            raise PydanticCustomError("string_type", "must be a text")
+        return convert(value)
+
+    return check
+
+
+def _matching(pattern: str, what: str) -> Any:
+    """A text of a given form; ``what`` is the text of the error."""
+    form = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not form.fullmatch(value):
+            raise ValueError(f"must be {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+Seconds = Annotated[float, Field(ge=0.1, le=3660 * DAY)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Text = Annotated[
+    str, StringConstraints(min_length=1, max_length=4096), _matching(r"[^\x00]+", "free of NUL")
+]
+DomainName = Annotated[str, AfterValidator(values.domain_name)]
+Host = Annotated[str, AfterValidator(values.host)]
+Patterns = Annotated[
+    list[Annotated[str, AfterValidator(values.domain_pattern)]], Field(min_length=1)
+]
+Endpoint = Annotated[str, AfterValidator(values.endpoint)]
+NextHop = Annotated[Hop, BeforeValidator(_text(values.hop))]
+Listener = Annotated[Hop, BeforeValidator(_text(values.listener))]
+Source = Annotated[str, AfterValidator(values.source)]
+Label = Annotated[str, _matching(r"[!-~]{1,64}", "1 to 64 visible ASCII characters")]
+"""A name that ends up in lane names, rows and logs."""
+Number = Annotated[str, _matching(NUMBER, 'a number such as "+4915100000001" or a short code')]
+Prefix = Annotated[str, _matching(r"|\+[0-9]{0,15}", 'such as "+49"; "+" or "" for any number')]
+Ton = Annotated[int, Field(ge=0, le=7)]
+Npi = Annotated[int, Field(ge=0, le=18)]
+
+
+def octets(most: int) -> Any:
+    """An SMPP C-octet string of up to ``most`` octets without the closing NUL."""
+    return _matching(rf"[ -~]{{0,{most}}}", f"at most {most} printable ASCII characters")
+
+
+class Table(BaseModel):
+    """Base of all tables."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True,
+        allow_inf_nan=False, hide_input_in_errors=True,
+    )  # fmt: skip
+    nested: ClassVar[dict[str, type[Table]]] = {}
+    """The tables inside this one, by key."""
+    related: ClassVar[frozenset[str]] = frozenset()
+    """The keys that rules look at; with a fault in another one, the rules can still be applied."""
+
+
+class PatienceTable(Table):
+    """``[node.patience]``, in seconds."""
+
+    grace: Seconds = Patience().grace
+    delivery: Seconds = Patience().delivery
+    next_hop: Seconds = Patience().next_hop
+    dedupe: Seconds = Patience().dedupe
+    retention: Seconds = Patience().retention
+    receipts: Seconds = Patience().receipts
+    early_receipt: Seconds = Patience().early_receipt
+    lease_idle: Seconds = Patience().lease_idle
+    quarantine: Seconds = Patience().quarantine
+    notice: Seconds = Patience().notice
+
+
+class NodeTable(Table):
+    """``[node]``"""
+
+    nested = {"patience": PatienceTable}
+    related = frozenset({"patience"})
+
+    name: DomainName
+    state_directory: Text
+    synchronous: Literal["full", "normal"] = "full"
+    lane_limit: Count = 10_000  # XMPP-9
+    stream_limit: Count = 200  # MSG-36
+    late_error_notice: bool = True  # MSG-33
+    map_resource: bool = True  # ADDR-33
+    fold_sip_user: bool = True  # ADDR-20
+    s2x_type: Literal["plain", "follow"] = "plain"  # MSG-8
+    prefix_sender: Literal["new", "always", "never"] = "new"  # MSG-44
+    patience: PatienceTable = PatienceTable()
+
+
+class ComponentTable(Table):
+    """``[[xmpp.component]]``"""
+
+    related = frozenset({"domain", "connect", "bridges", "serves", "scheme", "tenant"})
+
+    domain: DomainName
+    connect: Endpoint
+    secret: SecretStr | None = None
+    secret_file: Text | None = None
+    secret_env: Text | None = None
+    bridges: Literal["sip", "sms"]
+    serves: Patterns | None = None
+    scheme: Literal["alias", "direct"] = "alias"
+    tenant: Label = "default"
+    window: Count = 1000
+    max_stanza: Annotated[int, Field(ge=10_000, le=16_777_216)] = (
+        10_000  # MSG-29: never below 10 000
+    )
+
+
+class AliasTable(Table):
+    """``[[sip.alias]]``"""
+
+    related = frozenset({"domain", "bridges", "serves", "scheme", "tenant"})
+
+    domain: DomainName
+    bridges: Literal["xmpp", "sms"]
+    serves: Patterns | None = None
+    scheme: Literal["alias", "direct"] = "alias"
+    tenant: Label = "default"
+
+
+class TrunkTable(Table):
+    """``[[sip.trunk]]``"""
+
+    related = frozenset(
+        {"name", "domains", "next_hop", "allowed_sources", "tenant", "trusted_large"}
+    )
+
+    name: Label | None = None
+    domains: Patterns
+    next_hop: NextHop | None = None
+    allowed_sources: Annotated[list[Source], Field(min_length=1)] | None = None
+    tenant: Label = "default"
+    phones: bool = False  # ADDR-37
+    profile: Literal["rfc7572", "draft"] = "rfc7572"  # MSG-5, MSG-6
+    s2x_accept: Literal[200, 202] = 202  # MSG-30
+    s2x_hold: Annotated[int, Field(ge=0, le=4000)] = 0  # MSG-32, milliseconds
+    trusted_large: bool = False  # MSG-28
+    charset_parameter: bool = True  # MSG-9
+    trusted_identity: bool = False  # MSG-1
+    shared: bool = True  # ERR-12
+    window: Count = SipSettings().window
+
+    @property
+    def label(self) -> str:
+        """Its name; without one, the first domain."""
+        return self.name or self.domains[0]
+
+
+class SipTable(Table):
+    """``[sip]``"""
+
+    related = frozenset({"listen", "host", "alias", "trunk"})
+
+    listen: Annotated[list[Listener], Field(min_length=1)] | None = None
+    host: Host = ""
+    max_message: Annotated[int, Field(ge=1300, le=16_777_216)] = SipSettings().max_message  # SIP-14
+    alias: list[dict[str, Any]] = []
+    trunk: list[dict[str, Any]] = []
+
+
+class PoolTable(Table):
+    """``number_pool = { prefix = ..., width = ... }`` (ADDR-44)."""
+
+    prefix: Annotated[
+        str, _matching(r"\+?[A-Za-z0-9]{1,8}", "1 to 8 letters or digits, with a + in front or not")
+    ]
+    width: Annotated[int, Field(ge=1, le=12)]
+
+
+class TimersTable(Table):
+    """``[smpp.link.timers]``, in seconds."""
+
+    session_init: Seconds = 5.0
+    enquire_link: Seconds = 30.0
+    enquire_response: Seconds = 10.0
+    response: Seconds = 10.0
+
+
+class ProfileTable(Table):
+    """``[smpp.link.profile]``: the habits of one SMSC (SMS-19, SMS-21, ADDR-39, 40, 45)."""
+
+    name: Label | None = None
+    default_alphabet: Literal["gsm_unpacked", "ascii", "latin1"] = "gsm_unpacked"
+    id_format: Literal["as_is", "hex_resp_dec_dlr", "dec_resp_hex_dlr", "numeric"] = "as_is"
+    service_type: Annotated[str, octets(5)] = ""
+    short_code_ton: Ton = Profile().short_code_ton
+    short_code_npi: Npi = Profile().short_code_npi
+    vnum_ton: Ton | None = None
+    vnum_npi: Npi | None = None
+    country_code: Annotated[str, _matching(r"|[1-9][0-9]{0,2}", 'such as "49", without +')] = ""
+    national_prefix: Annotated[str, _matching(r"[0-9]{0,4}", "at most 4 digits")] = ""
+    unknown_is_international: bool = False
+    ask_receipts: bool = True
+    max_segments: Annotated[int, Field(ge=1, le=255)] = Profile().max_segments
+    ucs2: Literal["be", "le"] = "be"
+    prefer_latin1: bool = False
+    ia5_is_gsm: bool = False
+    normal_priority: Annotated[int, Field(ge=0, le=3)] = 0
+    unknown_subscriber_errors: list[
+        Annotated[str, _matching(r"[!-~]{1,8}", "an error code as receipts write it")]
+    ] = []
+
+
+def _shape(value: object) -> str | None:
+    for kind, mark in ((list, LIST), (dict, TABLE), (str, NAME)):
+        if isinstance(value, kind):
+            return mark
+    return None
+
+
+NumberPool = Annotated[
+    Annotated[Annotated[list[Number], Field(min_length=1)], Tag(LIST)]
+    | Annotated[PoolTable, Tag(TABLE)],
+    Discriminator(
+        _shape,
+        custom_error_type="shape",
+        custom_error_message="must be a list of numbers or a table with prefix and width",
+    ),
+]
+SmscProfile = Annotated[
+    Annotated[Literal["default", "ascii", "latin1", "hex_ids"], Tag(NAME)]
+    | Annotated[ProfileTable, Tag(TABLE)],
+    Discriminator(
+        _shape,
+        custom_error_type="shape",
+        custom_error_message="must be the name of a profile or a table",
+    ),
+]
+
+
+class LinkTable(Table):
+    """``[[smpp.link]]``"""
+
+    nested = {"number_pool": PoolTable, "profile": ProfileTable, "timers": TimersTable}
+    related = frozenset(
+        {
+            "name", "system_id", "prefixes", "number_pool", "service_number", "tenant", "validity",
+        }
+    )  # fmt: skip
+
+    name: Label | None = None
+    connect: Endpoint
+    system_id: Annotated[str, _matching(r"[!-~]{1,15}", "1 to 15 visible ASCII characters")]
+    password: SecretStr | None = None
+    password_file: Text | None = None
+    password_env: Text | None = None
+    bind: Literal["transceiver", "pair"] = "transceiver"  # SMS-2
+    system_type: Annotated[str, octets(12)] = ""
+    window: Count = 10  # SMS-7
+    prefixes: Annotated[list[Prefix], Field(min_length=1)]
+    number_pool: NumberPool
+    service_number: Annotated[
+        str, _matching(rf"|{NUMBER}", "a telephone number or a short code")
+    ] = ""
+    profile: SmscProfile = "default"
+    tenant: Label = "default"
+    validity: Seconds = DAY  # MSG-41
+    deliver_ack: Literal["early", "late"] = "early"  # ERR-13
+    retry_unknown: bool = False  # SMS-18
+    notify_phone: bool = True  # ERR-15
+    timers: TimersTable = TimersTable()
+
+    @property
+    def label(self) -> str:
+        """Its name; without one, the account."""
+        return self.name or self.system_id
+
+
+class XmppTable(Table):
+    """``[xmpp]``"""
+
+    component: list[dict[str, Any]] = []
+
+
+class SmppTable(Table):
+    """``[smpp]``"""
+
+    link: list[dict[str, Any]] = []
+
+
+class FileTable(Table):
+    """The whole file; what is inside its tables is checked table by table."""
+
+    node: dict[str, Any]
+    xmpp: dict[str, Any] = {}
+    sip: dict[str, Any] = {}
+    smpp: dict[str, Any] = {}
+
+
+ENTRIES: dict[str, type[Table]] = {
+    "xmpp.component": ComponentTable,
+    "sip.alias": AliasTable,
+    "sip.trunk": TrunkTable,
+    "smpp.link": LinkTable,
+}
+"""The tables that may occur several times, in the order they are checked."""

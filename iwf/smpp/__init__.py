@@ -1,0 +1,1 @@
+"""The SMPP edge: an ESME (SMPP 3.4)."""

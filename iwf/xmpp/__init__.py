@@ -1,0 +1,1 @@
+"""The XMPP edge: external components (XEP-0114)."""

@@ -1,0 +1,32 @@
+"""What the XMPP edge knows of the configuration."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class ComponentSettings:
+    """One external component (XEP-0114), which is one stream and one alias domain (XMPP-6)."""
+
+    domain: str
+    connect: str
+    """A Twisted client endpoint description, such as ``tcp:host=127.0.0.1:port=5347``."""
+    secret: str
+    bridges: str
+    """``sip`` or ``tel``: who is seen behind it, for service discovery."""
+    lane: str
+    """``xmpp:<domain>``."""
+    window: int = 1000
+    """Stanzas in flight before the server has confirmed any of them."""
+    max_stanza: int = 262_144
+    """Octets of one inbound stanza (XMPP-11)."""
+    max_outbound: int = 65_536
+    """Octets of one outbound stanza; servers end the stream on what is too large for them."""
+
+
+@frozen
+class XmppSettings:
+    """The whole XMPP section."""
+
+    components: tuple[ComponentSettings, ...] = ()
