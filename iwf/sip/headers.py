@@ -1,0 +1,223 @@
+"""Values of structured headers: addresses, Via, CSeq, Content-Type (RFC 3261 sections 20 and 25).
+
+Each value is frozen, written by ``str`` and read by its ``parse_`` function.  Header parameters
+keep their raw spelling, quotes included; ``param`` gives the value without quotes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import evolve, frozen
+
+from iwf.sip.grammar import (
+    QUOTED,
+    TOKEN,
+    Params,
+    find_param,
+    malformed,
+    params_text,
+    parse_params,
+    quote,
+    set_param,
+    split_list,
+    unescape_text,
+    unquote,
+)
+from iwf.sip.uri import Uri, parse_host_port, parse_uri
+
+__all__ = [
+    "CSeq", "ContentType", "NameAddr", "Params", "Via",
+    "parse_content_type", "parse_cseq", "parse_name_addr", "parse_name_addrs", "parse_via", "parse_vias",
+]
+
+#: SIP-8: a larger CSeq number is refused.  RFC 3261 8.1.1.5 allows 2**31-1 at most.
+MAX_CSEQ = 2**32 - 1
+
+# Display names without quotes are tokens; peers also send other text, such as names beyond ASCII.
+# What could make one value read as two, or as another address, is refused: , ; : @ " < >.
+_name_addr = re.compile(
+    rf'(?:[ \t]*+({QUOTED})[ \t]*+|([^",;:@<>\x00-\x08\x0a-\x1f\x7f]*+))<([^<>"]*)>', re.DOTALL
+).match
+# Any version: a request of another one still gets its 505 (SIP-1), which needs the Via.
+_via = re.compile(rf"[ \t]*[Ss][Ii][Pp][ \t]*/[ \t]*[0-9.]+[ \t]*/[ \t]*({TOKEN})[ \t]+([^;,\"<>]+)").match
+_cseq = re.compile(rf"[ \t]*([0-9]+)[ \t]+({TOKEN})[ \t]*").fullmatch
+_content_type = re.compile(rf"[ \t]*({TOKEN})[ \t]*/[ \t]*({TOKEN})[ \t]*").match
+
+
+def _param(params: Params, name: str) -> str | None:
+    value = find_param(params, name) if params else None
+    return unquote(value) if value else value
+
+
+@frozen
+class NameAddr:
+    """A display name, a URI and header parameters: From, To, Contact, Route and their kin (SIP-6)."""
+
+    name: str
+    """The display name without quotes and escapes, empty when there is none."""
+    uri: Uri
+    params: Params = ()
+    """Header parameters, such as ``tag``."""
+
+    def __str__(self) -> str:
+        # SIP-6: brackets always, display names always quoted.
+        name = f"{quote(self.name)} " if self.name else ""
+        return f"{name}<{self.uri}>{params_text(self.params)}"
+
+    def param(self, name: str) -> str | None:
+        """A header parameter (lower-case name) without quotes: empty when it has no value, None when absent."""
+        return _param(self.params, name)
+
+    @property
+    def tag(self) -> str:
+        """The dialog tag, empty when there is none."""
+        return _param(self.params, "tag") or ""
+
+    def with_param(self, name: str, value: str | None) -> NameAddr:
+        """With that header parameter (lower-case name) replaced or added."""
+        return evolve(self, params=set_param(self.params, name, value))
+
+    def instance(self) -> str:
+        """The decoded ``gr``: of the URI, or of the header when the URI has none (ADDR-31).
+
+        :raises SipSyntaxError: 400 or 404, when it cannot be decoded.
+        """
+        if self.uri.param("gr") is None:
+            value = _param(self.params, "gr")
+            if value:
+                return unescape_text(value)
+        return self.uri.instance()
+
+
+@frozen
+class Via:
+    """One hop of a Via header."""
+
+    transport: str
+    """Upper case; any token (SIP-40)."""
+    host: str
+    """Lower case, IPv6 in brackets: the host of ``sent-by``."""
+    port: int | None = None
+    params: Params = ()
+
+    def __str__(self) -> str:
+        port = "" if self.port is None else f":{self.port}"
+        return f"SIP/2.0/{self.transport} {self.host}{port}{params_text(self.params)}"
+
+    def param(self, name: str) -> str | None:
+        """A parameter (lower-case name) without quotes: empty when it has no value, None when absent."""
+        return _param(self.params, name)
+
+    @property
+    def branch(self) -> str:
+        """The transaction identifier, empty when there is none."""
+        return _param(self.params, "branch") or ""
+
+    @property
+    def received(self) -> str:
+        """The source address as an earlier hop saw it, without brackets (SIP-13); empty when absent."""
+        return (_param(self.params, "received") or "").strip("[]")
+
+    def with_param(self, name: str, value: str | None) -> Via:
+        """With that parameter (lower-case name) replaced or added."""
+        return evolve(self, params=set_param(self.params, name, value))
+
+
+@frozen
+class CSeq:
+    """A sequence number and its method."""
+
+    number: int
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"
+
+
+@frozen
+class ContentType:
+    """A media type."""
+
+    type: str
+    """``type/subtype``, lower case."""
+    params: Params = ()
+
+    def __str__(self) -> str:
+        return self.type + params_text(self.params)
+
+    def param(self, name: str) -> str | None:
+        """A parameter (lower-case name) without quotes: empty when it has no value, None when absent."""
+        return _param(self.params, name)
+
+
+def parse_name_addr(value: str, header: str = "Address") -> NameAddr:
+    """Read one ``name-addr`` or ``addr-spec`` with header parameters (SIP-6).
+
+    :raises SipSyntaxError: 400, naming ``header``.
+    """
+    match = _name_addr(value)
+    if match is not None:
+        quoted, plain, uri = match.groups()
+        rest = value[match.end():]
+        return NameAddr(
+            unquote(quoted) if quoted else plain.strip(" \t"),
+            parse_uri(uri.strip(" \t"), header),
+            parse_params(rest, header) if rest else (),
+        )
+    # SIP-6: without brackets all after the ";" is the header's, and "," and "?" cannot be the URI's.
+    text, semicolon, rest = value.partition(";")
+    if "," in text or "?" in text:
+        raise malformed(header)
+    return NameAddr("", parse_uri(text.strip(" \t"), header), parse_params(semicolon + rest, header))
+
+
+def parse_name_addrs(value: str, header: str = "Address") -> tuple[NameAddr, ...]:
+    """Read a comma-separated list of addresses (Contact, Route, P-Asserted-Identity ...).
+
+    :raises SipSyntaxError: 400, naming ``header``.
+    """
+    return tuple([parse_name_addr(element, header) for element in split_list(value, header)])
+
+
+def parse_via(value: str) -> Via:
+    """Read one hop of a Via header; white space around its separators is allowed.
+
+    :raises SipSyntaxError: 400.
+    """
+    match = _via(value)
+    if match is None:
+        raise malformed("Via")
+    host, port = parse_host_port(match[2].rstrip(" \t"), "Via")
+    return Via(match[1].upper(), host, port, parse_params(value[match.end():], "Via"))
+
+
+def parse_vias(value: str) -> tuple[Via, ...]:
+    """Read a comma-separated list of hops.
+
+    :raises SipSyntaxError: 400.
+    """
+    return tuple([parse_via(element) for element in split_list(value, "Via")])
+
+
+def parse_cseq(value: str) -> CSeq:
+    """Read a CSeq header.
+
+    :raises SipSyntaxError: 400, also for a number above :data:`MAX_CSEQ` (SIP-8).
+    """
+    match = _cseq(value)
+    # Leading zeros are fine; the length test keeps absurd numbers away from int().
+    if match is None or len(digits := match[1].lstrip("0")) > 10 or (number := int(digits or "0")) > MAX_CSEQ:
+        raise malformed("CSeq")
+    return CSeq(number, match[2])
+
+
+def parse_content_type(value: str) -> ContentType:
+    """Read a Content-Type header.
+
+    :raises SipSyntaxError: 400.
+    """
+    match = _content_type(value)
+    if match is None:
+        raise malformed("Content-Type")
+    return ContentType(f"{match[1]}/{match[2]}".lower(), parse_params(value[match.end():], "Content-Type"))

@@ -1,0 +1,399 @@
+"""SIP messages: octets to values and back (RFC 3261 section 7; SIP-1 to SIP-14, SIP-32).
+
+A message is immutable.  Its header lines are kept as text, in order; structured values are read
+when first asked for, and kept.  Content-Length is not among the headers: it is checked when a
+message is read and computed from the octets of the body when it is written (MSG-14).
+
+Header text is UTF-8 decoded with ``surrogateescape``: octets that are no UTF-8 survive, and
+:func:`iwf.sip.grammar.readable` makes the text fit for people.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from iwf.sip.grammar import SipSyntaxError, encoded, is_token, malformed, split_list
+from iwf.sip.headers import (
+    ContentType,
+    CSeq,
+    NameAddr,
+    Via,
+    parse_content_type,
+    parse_cseq,
+    parse_name_addr,
+    parse_name_addrs,
+    parse_via,
+    parse_vias,
+)
+from iwf.sip.lines import (
+    Lines,
+    cut_body,
+    find_head_end,
+    has_bare_nul,
+    index_key,
+    index_of,
+    is_target,
+    is_writable,
+    normalised,
+    read_lines,
+    read_request_line,
+    read_status_line,
+)
+from iwf.sip.uri import Uri, parse_uri
+
+#: What an absent or unreadable Max-Forwards stands for (SIP-8, SIP-11).
+DEFAULT_MAX_FORWARDS = 70
+
+#: Reason phrases of RFC 3261 section 21 for what the lower layers answer by themselves.
+PHRASES = {100: "Trying", 200: "OK", 400: "Bad Request", 481: "Call/Transaction Does Not Exist",
+           487: "Request Terminated", 500: "Server Internal Error", 513: "Message Too Large"}
+
+# SIP-9: a second one makes the request malformed.
+_SINGLE = ("To", "From", "Call-ID", "CSeq", "Max-Forwards", "Event")
+
+_digits = re.compile(r"[0-9]{1,20}").fullmatch
+
+
+class Message:
+    """What requests and responses have in common; not made by itself."""
+
+    __slots__ = ("_cseq", "_from", "_index", "_to", "_top_via", "body", "headers")
+
+    headers: Lines
+    """Lines as (long name in its usual spelling, value); the Via lines come first (SIP-5)."""
+    body: bytes
+    _index: dict[str, list[str]] | None
+    _top_via: Via | None
+    _from: NameAddr | None
+    _to: NameAddr | None
+    _cseq: CSeq | None
+
+    def _fill(self, headers: Lines, body: bytes) -> None:
+        self.headers = headers
+        self.body = body
+        self._index = self._top_via = self._from = self._to = self._cseq = None
+
+    def _start_line(self) -> str:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Message):
+            return NotImplemented
+        return (
+            self._start_line() == other._start_line() and self.headers == other.headers and self.body == other.body
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._start_line()!r} {self.headers!r} {self.body!r}>"
+
+    def _lines(self, name: str) -> list[str] | None:
+        if self._index is None:
+            self._index = index_of(self.headers)
+        return self._index.get(name) or self._index.get(index_key(name))
+
+    def get(self, name: str) -> str | None:
+        """The value of the first line of that name, in any spelling; None when there is none."""
+        lines = self._lines(name)
+        return lines[0] if lines else None
+
+    def all(self, name: str) -> list[str]:
+        """The values of all lines of that name, in order."""
+        return list(self._lines(name) or ())
+
+    def listed(self, name: str) -> list[str]:
+        """The elements of a list header over all its lines (SIP-4).
+
+        :raises SipSyntaxError: 400, when a line is no list.
+        """
+        return [element for value in self._lines(name) or () if value for element in split_list(value, name)]
+
+    def addresses(self, name: str) -> tuple[NameAddr, ...]:
+        """The addresses in Contact, Route, P-Asserted-Identity and the like, over all lines.
+
+        :raises SipSyntaxError: 400, naming the header.
+        """
+        return tuple([a for value in self._lines(name) or () for a in parse_name_addrs(value, name)])
+
+    def _single(self, name: str) -> str:
+        lines = self._lines(name)
+        if not lines or not lines[0]:
+            raise SipSyntaxError(400, f"Missing {name}")
+        if len(lines) > 1:
+            raise SipSyntaxError(400, f"Repeated {name}")  # SIP-9
+        return lines[0]
+
+    @property
+    def top_via(self) -> Via:
+        """The first Via.  Like the properties below raises SipSyntaxError when missing or malformed."""
+        if self._top_via is None:
+            name, value = self.headers[0] if self.headers else ("", "")
+            if name != "Via":
+                raise SipSyntaxError(400, "Missing Via")
+            self._top_via = parse_via(split_list(value, "Via")[0] if "," in value else value)
+        return self._top_via
+
+    @property
+    def vias(self) -> tuple[Via, ...]:
+        """All hops, the latest first."""
+        return tuple([via for value in self._lines("Via") or () for via in parse_vias(value)])
+
+    @property
+    def from_(self) -> NameAddr:
+        if self._from is None:
+            self._from = parse_name_addr(self._single("From"), "From")
+        return self._from
+
+    @property
+    def to(self) -> NameAddr:
+        if self._to is None:
+            self._to = parse_name_addr(self._single("To"), "To")
+        return self._to
+
+    @property
+    def cseq(self) -> CSeq:
+        if self._cseq is None:
+            self._cseq = parse_cseq(self._single("CSeq"))
+        return self._cseq
+
+    @property
+    def call_id(self) -> str:
+        return self._single("Call-ID")
+
+    @property
+    def content_type(self) -> ContentType | None:
+        """The media type; None when there is none.
+
+        :raises SipSyntaxError: 400, when it cannot be read.
+        """
+        value = self.get("Content-Type")
+        return None if value is None else parse_content_type(value)
+
+    @property
+    def expires(self) -> int | None:
+        """Seconds; None, the default, when absent, unreadable or above 2**32-1 (SIP-8)."""
+        return _number(self.get("Expires"), 2**32 - 1)
+
+    def to_bytes(self) -> bytes:
+        """The message as sent: Via first, Content-Length always (MSG-14), nothing folded (SIP-3).
+
+        :raises SipSyntaxError: when a part holds CR, LF or a bare NUL (header injection), or text
+            that cannot be encoded.
+        """
+        lines = [self._start_line()]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        head = "\r\n".join(lines)
+        # Every CR and LF is accounted for by the joints, so none came in with a value.
+        ends = len(lines) + 1
+        if head.count("\r") != ends or head.count("\n") != ends or ("\0" in head and has_bare_nul(head)):
+            raise SipSyntaxError(400, "Control Character In Header")
+        return encoded(head) + self.body
+
+
+class Request(Message):
+    """A request.
+
+    :param method: a token; case counts (SIP-1).
+    :param uri: the Request-URI.
+    :param headers: lines as (name, value); names in any spelling.  A Content-Length is ignored.
+    :raises SipSyntaxError: when the method, the URI or the name of a header could not be written.
+    """
+
+    __slots__ = ("_uri", "method", "target")
+
+    method: str
+    target: str
+    """The Request-URI as written."""
+    _uri: Uri | None
+
+    def __init__(
+        self, method: str, uri: Uri | str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        self._fill(normalised(headers), body)
+        self.method = method
+        self.target = str(uri)
+        self._uri = None if isinstance(uri, str) else uri
+        if not is_token(method):
+            raise malformed("Method")
+        if not is_target(self.target):
+            raise malformed("Request-URI")
+
+    def _start_line(self) -> str:
+        return f"{self.method} {self.target} SIP/2.0"
+
+    def _with_lines(self, headers: Lines) -> Request:
+        return _request(self.method, self.target, headers, self.body, self._uri)
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI.  Raises SipSyntaxError when malformed."""
+        if self._uri is None:
+            self._uri = parse_uri(self.target)
+        return self._uri
+
+    @property
+    def max_forwards(self) -> int:
+        """Hops left; 70 when absent or no number up to 255 (SIP-8, SIP-11)."""
+        number = _number(self.get("Max-Forwards"), 255)
+        return DEFAULT_MAX_FORWARDS if number is None else number
+
+    def with_via(self, via: Via) -> Request:
+        """The request with one more hop on top, for sending (SIP-45)."""
+        request = self._with_lines((("Via", str(via)), *self.headers))
+        request._top_via = via
+        return request
+
+    def with_top_via(self, via: Via) -> Request:
+        """The request with its first hop replaced, for ``received`` and ``rport`` (SIP-43).
+
+        :raises SipSyntaxError: when the request has no readable Via.
+        """
+        if not self.headers or self.headers[0][0] != "Via":
+            raise SipSyntaxError(400, "Missing Via")
+        hops = split_list(self.headers[0][1], "Via")
+        hops[0] = str(via)
+        request = self._with_lines((("Via", ", ".join(hops)), *self.headers[1:]))
+        request._top_via = via
+        return request
+
+
+class Response(Message):
+    """A response.
+
+    :param status: 100 to 699.
+    :param reason: the reason phrase, any text of one line.
+    :param headers: as with :class:`Request`.
+    :raises SipSyntaxError: when the status or the name of a header could not be written.
+    """
+
+    __slots__ = ("reason", "status")
+
+    status: int
+    reason: str
+
+    def __init__(
+        self, status: int, reason: str = "", headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        self._fill(normalised(headers), body)
+        self.status = status
+        self.reason = reason
+        if not 100 <= status <= 699:
+            raise malformed("Status Code")
+
+    def _start_line(self) -> str:
+        return f"SIP/2.0 {self.status} {self.reason}"
+
+
+def parse_message(octets: bytes, datagram: bool = True) -> Request | Response:
+    """Read one message.
+
+    :param octets: a datagram, or one message cut out of a stream; empty lines before it are skipped.
+    :param datagram: False for a stream, where Content-Length is required (SIP-10).
+    :raises SipSyntaxError: with the answer in it; its ``request`` is what to hand to
+        :func:`response_to`, or None when the message is to be dropped (SIP-12).
+    """
+    start = len(octets) - len(octets.lstrip(b"\r\n"))
+    head_end, body_start = find_head_end(octets, start)
+    complete = body_start >= 0
+    head = octets[start:head_end] if complete else octets[start:].rstrip(b"\r\n")
+    text = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    start_line, _, rest = text.partition("\n")
+    headers, lengths, error = read_lines(rest)
+    if not complete:
+        error = error or SipSyntaxError(400, "Missing End Of Headers")
+    body, length_error = cut_body(octets[body_start:] if complete else b"", lengths, datagram)
+    error = error or length_error
+    if start_line[:4].upper() == "SIP/":
+        if error is not None:
+            raise error  # SIP-12: dropped, there is no request in it
+        response = Response.__new__(Response)
+        response._fill(headers, body)
+        response.status, response.reason = read_status_line(start_line)
+        return response
+    method, target, line_error = read_request_line(start_line)
+    error = line_error or error
+    request = _request(method, target, headers, body)
+    if error is not None:
+        error.request = answerable(request)
+        raise error
+    return request
+
+
+def _request(method: str, target: str, headers: Lines, body: bytes, uri: Uri | None = None) -> Request:
+    """A request of parts that are known to be writable."""
+    request = Request.__new__(Request)
+    request._fill(headers, body)
+    request.method = method
+    request.target = target
+    request._uri = uri
+    return request
+
+
+def _number(value: str | None, limit: int) -> int | None:
+    if value is None or not _digits(value) or int(value) > limit:
+        return None
+    return int(value)
+
+
+def answerable(request: Request) -> Request | None:
+    """The request, if it may be answered (no ACK) and an answer can be routed (SIP-11, SIP-12); else None."""
+    try:
+        return request if request.method != "ACK" and request.top_via else None
+    except SipSyntaxError:
+        return None
+
+
+def validate(message: Request | Response) -> None:
+    """Check what every message must have: Via, From, To, Call-ID, CSeq (SIP-9, SIP-11).
+
+    :raises SipSyntaxError: with the request in it when it can be answered; for a response: drop it.
+    """
+    try:
+        for name in _SINGLE:
+            if len(message._lines(name) or ()) > 1:
+                raise SipSyntaxError(400, f"Repeated {name}")
+        _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
+        if isinstance(message, Request):
+            _ = message.uri
+            if message.cseq.method != message.method:
+                raise SipSyntaxError(400, "CSeq Method Mismatch")
+    except SipSyntaxError as error:
+        error.request = answerable(message) if isinstance(message, Request) else None
+        raise
+
+
+def response_to(
+    request: Request,
+    status: int,
+    reason: str | None = None,
+    to_tag: str = "",
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+) -> Response:
+    """The answer to a request, also to one that is only half readable (SIP-12, SIP-32).
+
+    :param reason: None: the usual phrase of the status.
+    :param to_tag: our tag, put on To unless there is one; never on a 100.
+    :param headers: further lines.
+    """
+    lines: list[tuple[str, str]] = [("Via", value) for value in request.all("Via") if is_writable(value)]
+    for name in ("From", "To", "Call-ID", "CSeq"):
+        value = request.get(name)
+        if value is not None and is_writable(value):
+            if name == "To" and to_tag and status != 100:
+                value = _tagged(request, value, to_tag)
+            lines.append((name, value))
+    if status == 100 and (timestamp := request.get("Timestamp")) and is_writable(timestamp):
+        lines.append(("Timestamp", timestamp))
+    lines.extend(headers)
+    return Response(status, PHRASES.get(status, "") if reason is None else reason, lines, body)
+
+
+def _tagged(request: Request, value: str, tag: str) -> str:
+    try:
+        return value if request.to.tag else f"{value};tag={tag}"
+    except SipSyntaxError:
+        return value
