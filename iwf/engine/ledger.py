@@ -91,8 +91,15 @@ class Ledger:
             for pending in batch:
                 self._alone(pending)
             return
+        self._note(turns)
         for pending, turn in zip(batch, turns, strict=True):
             self._out(pending, turn)
+
+    def _note(self, turns: list[Turn]) -> None:
+        """The traffic log: a line a turn, one event a batch, since an event costs more than a turn."""
+        notes = [turn.note for turn in turns if turn.note]
+        if notes:
+            self.log.info("{notes}", notes="\n    ".join(notes))
 
     def _alone(self, pending: _Pending) -> None:
         try:
@@ -101,6 +108,7 @@ class Ledger:
             self.log.failure("the turn of {event} failed", event=type(pending.event).__name__)
             pending.done.errback(error)
             return
+        self._note([turn])
         self._out(pending, turn)
 
     def _commit(self, batch: list[_Pending]) -> list[Turn]:
@@ -121,7 +129,5 @@ class Ledger:
         return turns
 
     def _out(self, pending: _Pending, turn: Turn) -> None:
-        if turn.note:
-            self.log.info("{note}", note=turn.note)
         self._release(turn)
         pending.done.callback(turn)

@@ -14,11 +14,11 @@ from attrs import evolve
 from iwf.mapping.address import canonical, image_of, native_of
 from iwf.mapping.bodies import excerpt, size_in_markup
 from iwf.mapping.conversation import name_for, pair_of
-from iwf.mapping.model import (SIP, TEL, XMPP, Failure, Item, Kind, Message, Party, Reason,
-                               Refused, Taken)
-from iwf.mapping.phone import from_phone, to_phone
+from iwf.mapping.model import (SIP, TEL, XMPP, Body, Failure, Item, Kind, Message, Party, Reason,
+                               Refused, Sender, Taken)
+from iwf.mapping.phone import from_phone, link_of, to_phone
 from iwf.mapping.route import lane_for, may_speak
-from iwf.mapping.rows import (NEVER, Delivery, Habit, Query, Row, Rows, Sender, Spelling, query)
+from iwf.mapping.rows import NEVER, Delivery, Habit, Query, Row, Rows, Spelling, query
 from iwf.mapping.turn import At, Decision, Held, Turn, refuse
 from iwf.mapping.way import Way
 
@@ -37,8 +37,9 @@ def decide_message(message: Message, at: At) -> Decision:
             if at.now < known.created + at.gateway.patience.dedupe:
                 return _repeated(known)
     note = f"{message.origin.address.key} -> {message.target.key}"
-    if message.origin.address.scheme == TEL:
-        way = yield from from_phone(message, at)
+    link = link_of(message.lane, at.gateway)
+    if link is not None:
+        way = yield from from_phone(message, link, at)
     else:
         way = yield from _from_user(message, at)
     if isinstance(way, Turn):
@@ -59,9 +60,11 @@ def _repeated(known: Delivery) -> Turn:
 
 
 def _from_user(message: Message, at: At) -> Generator[tuple[Query, ...], Rows, Way | Failure]:
-    """The way of a message from an XMPP or SIP user."""
+    """The way of a message from an XMPP or SIP user, or from a number that a trunk speaks for."""
     gateway = at.gateway
-    origin = evolve(message.origin, address=canonical(message.origin.address, gateway))
+    address = canonical(message.origin.address, gateway)
+    origin = (message.origin if address is message.origin.address
+              else evolve(message.origin, address=address))
     mapped = native_of(message.target, gateway)
     if isinstance(mapped, Failure):
         return mapped
@@ -98,18 +101,23 @@ def _deliver(message: Message, way: Way, at: At) -> Decision:
         message.conversation if way.conversation is None else way.conversation,
         way.origin.address, way.target, at)
     kind, habit = yield from _kind(message, way, at)
-    out = evolve(
-        message, id=(yield from _outbound_id(message, way, at)),
-        origin=Party(way.seen_as, message.origin.name), target=way.target, kind=kind,
-        bodies=message.bodies if way.text is None else (evolve(message.bodies[0], text=text),),
-        conversation=conversation, urgency=_urgency(message), key="", lane="", hold=0.0,
-        expires_at=_expiry(message, way, at), target_spelling=spelling)
-    delivery = _delivery(message, at)
-    item = Item(f"{at.token}.m", way.lane, stream, out, delivery.id, at.now,
-                expires_at=_give_up(out.expires_at, way.lane, at))
-    verdict = Taken(delivery.id) if delivery.due is None else Held(delivery.id, delivery.due)
-    return Turn(verdict, puts=(delivery, *way.rows, *remembered, *named, *habit), drops=way.drops,
-                sends=(item,), rules=way.rules, note=f"{note} taken for {way.lane} ({delivery.id})")
+    expires_at = _expiry(message, way, at)
+    # Spelled out, since attrs' evolve would cost more than all the rest of this function.
+    out = Message(
+        (yield from _outbound_id(message, way, at)), Party(way.seen_as, message.origin.name),
+        way.target, message.bodies if way.text is None else
+        (evolve(message.bodies[0], text=text) if message.bodies else Body(text),), kind,
+        conversation, message.subject, message.language, message.sent_at, expires_at,
+        _urgency(message), message.hops, target_spelling=spelling, hints=message.hints)
+    sender = Sender(message.origin.address, message.lane, way.reached_at or message.target,
+                    message.id, message.kind, message.conversation, excerpt(message.text), message.origin.spelling)
+    rows = (*way.rows, *remembered, *named, *habit)
+    delivery = _delivery(message, sender, way, at)
+    item = Item(f"{at.token}.m", way.lane, stream, out, delivery.id if delivery else "", at.now,
+                expires_at=_give_up(expires_at, at), sender=None if delivery else sender)
+    verdict = Taken(at.token) if not message.hold else Held(at.token, at.now + message.hold)
+    return Turn(verdict, puts=rows if delivery is None else (delivery, *rows), drops=way.drops,
+                sends=(item,), rules=way.rules, note=f"{note} taken for {way.lane} ({at.token})")
 
 
 def _stream(way: Way) -> str:
@@ -204,16 +212,17 @@ def _expiry(message: Message, way: Way, at: At) -> float | None:
     return at.now + link.validity if link else None
 
 
-def _give_up(expires_at: float | None, lane: str, at: At) -> float:
+def _give_up(expires_at: float | None, at: At) -> float:
     """When a queued item is given up: when it is no longer wanted, or our patience ends."""
-    patience = at.gateway.patience
-    longest = at.now + patience.delivery
+    longest = at.now + at.gateway.patience.delivery
     return longest if expires_at is None else min(longest, expires_at)
 
 
-def _delivery(message: Message, at: At) -> Delivery:
-    sender = Sender(message.origin.address, message.target, message.id, message.kind,
-                    message.conversation, excerpt(message.text), message.origin.spelling)
-    due = at.now + message.hold if message.hold > 0 else None
+def _delivery(message: Message, sender: Sender, way: Way, at: At) -> Delivery | None:
+    """The row for what may come back; to a SIP target the final answer is the last word, and a
+    sender who never repeats himself needs none."""
+    if way.target.scheme == SIP and not message.key and not message.hold:
+        return None
+    due = at.now + message.hold if message.hold else None
     return Delivery(at.token, message.key, message.lane, message.id, "queued", at.now, NEVER, sender,
                     due)

@@ -7,19 +7,14 @@ a single protocol (stanza, dialog, PDU) appears here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
-from types import MappingProxyType
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 #: The three worlds, which are also the schemes of addresses.
 XMPP = "xmpp"
 SIP = "sip"
 TEL = "tel"
-
-NO_HINTS: Mapping[str, str] = MappingProxyType({})
-
 
 @frozen
 class Address:
@@ -116,8 +111,8 @@ class Message:
     """Seconds the edge is ready to wait for the outcome before it says yes (MSG-32, ERR-13)."""
     target_spelling: str = ""
     """Outbound: exact native spelling of the target, if one is remembered (ADDR-22)."""
-    hints: Mapping[str, str] = field(default=NO_HINTS)
-    """Per edge, opaque to the core; only the edge that wrote a hint reads it."""
+    hints: tuple[tuple[str, str], ...] = ()
+    """Names and values, opaque to the core; only the edge that wrote a hint reads it."""
 
     @property
     def text(self) -> str:
@@ -245,6 +240,24 @@ class Report:
 
 
 @frozen
+class Sender:
+    """All that is needed to tell a sender what became of his message."""
+
+    address: Address
+    """As his own world knows him, with instance."""
+    lane: str
+    """The connector his message came in on."""
+    target: Address
+    """Whom he had written to, as he wrote it."""
+    about: str
+    """The id he gave the message."""
+    kind: Kind = Kind.NORMAL
+    conversation: str = ""
+    excerpt: str = ""
+    spelling: str = ""
+
+
+@frozen
 class Item:
     """One entry of the outbox: something an edge is to deliver to a peer."""
 
@@ -257,11 +270,13 @@ class Item:
     """Items of one stream are delivered one after the other, in order."""
     payload: Message | Report
     delivery: str = ""
-    """The delivery it belongs to; empty for reports."""
+    """The delivery row it belongs to; empty when there is none."""
     created: float = 0.0
     attempts: int = 0
     not_before: float = 0.0
     expires_at: float | None = None
+    sender: Sender | None = None
+    """Who is told when it fails, where no delivery row says so; None for reports."""
 
 
 @frozen

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from attrs import evolve
 
 from iwf.mapping.model import (TEL, XMPP, Accepted, Due, Failure, Item, Message, Outcome, Reason,
-                               Receipt, Refused, Rejected, Report, SIP, Taken)
+                               Receipt, Refused, Rejected, Report, Sender, Taken)
 from iwf.mapping.phone import link_of
 from iwf.mapping.rows import Delivery, Early, Noticed, Part, Query, Queued, Row, Rows, query
 from iwf.mapping.turn import At, Decision, Turn
@@ -36,9 +36,6 @@ def decide_accepted(event: Accepted, at: At) -> Decision:
     delivery = rows.one(Delivery, id=item.delivery)
     if delivery is None:
         return done
-    if not (event.refs or delivery.key or delivery.due is not None):
-        # Nothing can come any more: no receipt, no repetition, no verdict.
-        return done + Turn(drops=(delivery,))
     patience = at.gateway.patience
     awaits_receipt = bool(event.refs) and _target_scheme(item) == TEL
     if not event.refs:
@@ -129,19 +126,16 @@ def failed(delivery: Delivery, failure: Failure, at: At) -> Asking:
         refused = evolve(delivery, state="refused", failure=failure, due=None, forget_at=forget_at)
         return Turn(puts=(refused,), settles=((delivery.id, Refused(failure)),), note=note)
     ended = evolve(delivery, state="failed", failure=failure, forget_at=forget_at)
-    told = yield from _report(delivery, failure, at)
+    told = yield from _report(delivery.id, delivery.sender, failure, at)
     return Turn(puts=(ended,), note=note) + told
 
 
-def _report(delivery: Delivery, failure: Failure, at: At) -> Asking:
-    sender = delivery.sender
-    world = sender.address.scheme
+def _report(about: str, sender: Sender, failure: Failure, at: At) -> Asking:
+    """Tell a sender, in the way his world has for it."""
+    link = link_of(sender.lane, at.gateway)
     noticed: tuple[Row, ...] = ()
-    if world == SIP and not at.gateway.late_error_notice:
-        return Turn(rules=("MSG-33",))
-    if world == TEL:
-        link = link_of(delivery.lane, at.gateway)
-        if link is None or not link.notify_phone:
+    if link is not None:
+        if not link.notify_phone:
             return Turn(rules=("ERR-15",))
         phone, contact = sender.address.key, sender.target.key
         rows = yield (query(Noticed, phone=phone, contact=contact),)
@@ -149,11 +143,13 @@ def _report(delivery: Delivery, failure: Failure, at: At) -> Asking:
         if earlier is not None and at.now < earlier.forget_at:
             return Turn(rules=("ERR-15",))
         noticed = (Noticed(phone, contact, at.now + at.gateway.patience.notice),)
+    elif sender.address.scheme != XMPP and not at.gateway.late_error_notice:
+        return Turn(rules=("MSG-33",))
     report = Report(sender.about, sender.address, sender.target, failure, sender.kind,
                     sender.conversation, sender.excerpt, sender.spelling)
-    stream = (sender.address.bare().key if world == SIP
-              else f"{sender.target.key}|{sender.address.bare().key}")
-    item = Item(f"{delivery.id}.r", delivery.lane, stream, report, "", at.now,
+    stream = (sender.address.key if sender.lane in at.gateway.directory.trunks
+              else f"{sender.target.key}|{sender.address.key}")
+    item = Item(f"{about}.r", sender.lane, stream, report, "", at.now,
                 expires_at=at.now + at.gateway.patience.delivery)
     return Turn(puts=noticed, sends=(item,), rules=("MSG-33", "ERR-2", "ERR-15"))
 
@@ -189,6 +185,8 @@ def _ended(item: Item, failure: Failure, at: At) -> Asking:
     """An item leaves the outbox undelivered; a report that fails causes no other (LOOP-6)."""
     done = Turn(done=(item,), note=f"{item.id} not taken by {item.lane}: {failure.reason.value}"
                                    + (f" ({failure.detail})" if failure.detail else ""))
+    if item.sender is not None:
+        return done + (yield from _report(item.id, item.sender, failure, at))
     if not item.delivery:
         return done
     rows = yield (query(Delivery, id=item.delivery),)

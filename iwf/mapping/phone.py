@@ -39,7 +39,7 @@ def to_phone(message: Message, origin: Party, phone: Address, tenant: str, at: A
     link = link_of(lane, at.gateway)
     if link is None:
         return Failure(Reason.UNKNOWN_RECIPIENT, text="no operator serves this number")
-    allocated = yield from _allocate(phone.user, origin.address.key, link, at)
+    allocated = yield from _allocate(phone.key, origin.address.key, link, at)
     if isinstance(allocated, Failure):
         return allocated
     lease = evolve(allocated.lease, conversation=message.conversation or
@@ -88,12 +88,10 @@ def _introduced(message: Message, origin: Party, allocated: Allocation,
     return f"{name}: {message.text}"
 
 
-def from_phone(message: Message, at: At) -> Generator[tuple[Query, ...], Rows, Way | Turn | Failure]:
+def from_phone(message: Message, link: Link,
+               at: At) -> Generator[tuple[Query, ...], Rows, Way | Turn | Failure]:
     """The way of a message from a phone: whom does the number stand for (SMS-60)?"""
     gateway = at.gateway
-    link = link_of(message.lane, gateway)
-    if link is None:
-        return Failure(Reason.FORBIDDEN, text="phones speak through a link only")
     failure = may_speak(message.origin, gateway, link.tenant)
     if failure is not None:
         return failure
@@ -106,8 +104,8 @@ def from_phone(message: Message, at: At) -> Generator[tuple[Query, ...], Rows, W
     origin = evolve(message.origin, address=phone)
     if link.service_number and number.user == link.service_number:
         return (yield from _commanded(message, origin, link, at))
-    rows = yield (query(Lease, phone=phone.user, number=number.user),)
-    lease = rows.one(Lease, phone=phone.user, number=number.user)
+    rows = yield (query(Lease, phone=phone.key, number=number.user),)
+    lease = rows.one(Lease, phone=phone.key, number=number.user)
     if lease is None or at.now >= lease.forget_at:
         return (yield from _unleased(number.user, at))
     return _to_contact(origin, address_of_key(lease.contact), lease, link, None, at)
@@ -143,14 +141,16 @@ def _commanded(message: Message, origin: Party, link: Link, at: At) -> Asking:
     contact = named_contact(command.group(1), link.tenant, at.gateway)
     if contact is None:
         return Failure(Reason.UNKNOWN_RECIPIENT, text="not an address served here")
-    allocated = yield from _allocate(origin.address.user, contact.key, link, at)
+    allocated = yield from _allocate(origin.address.key, contact.key, link, at)
     if isinstance(allocated, Failure):
         return allocated
     way = _to_contact(origin, contact, allocated.lease, link, command.group(2), at)
-    if isinstance(way, Way) and allocated.counter is not None:
-        return evolve(way, rows=(*way.rows, Counter(link.pool.name, allocated.counter)),
-                      drops=allocated.freed, rules=(*way.rules, "ADDR-50", "SMS-70"))
-    return way
+    if isinstance(way, Failure):
+        return way
+    counted = () if allocated.counter is None else (Counter(link.pool.name, allocated.counter),)
+    return evolve(way, rows=(*way.rows, *counted), drops=allocated.freed,
+                  reached_at=Address(TEL, allocated.lease.number),
+                  rules=(*way.rules, "ADDR-50", "SMS-70"))
 
 
 def named_contact(text: str, tenant: str, gateway: Gateway) -> Address | None:

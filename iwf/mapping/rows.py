@@ -12,7 +12,7 @@ from typing import ClassVar, TypeVar
 
 from attrs import frozen
 
-from iwf.mapping.model import Address, Failure, Item, Kind, Message, Receipt, Report
+from iwf.mapping.model import Failure, Item, Message, Receipt, Report, Sender
 
 NEVER = 9e12  #: a ``forget_at`` beyond any clock
 
@@ -27,24 +27,12 @@ class Query:
 
 
 @frozen
-class Sender:
-    """All that is needed to tell a sender what became of his message."""
-
-    address: Address
-    """As his own world knows him, with instance."""
-    target: Address
-    """Whom he had written to, as he wrote it."""
-    about: str
-    """The id he gave the message."""
-    kind: Kind = Kind.NORMAL
-    conversation: str = ""
-    excerpt: str = ""
-    spelling: str = ""
-
-
-@frozen
 class Delivery:
-    """A message we said yes to, until its outcome is known and late news can no longer come."""
+    """A message we said yes to, until its outcome is known and late news can no longer come.
+
+    Only messages to which something can come back have one: a repetition, a receipt, a late error,
+    a verdict that is held.  For all others the outbox item knows the sender.
+    """
 
     TABLE: ClassVar[str] = "delivery"
     KEY: ClassVar[tuple[str, ...]] = ("id",)
@@ -111,15 +99,18 @@ class Queued:
     not_before: float
     expires_at: float | None
     payload: Message | Report
+    sender: Sender | None
 
     @classmethod
     def of(cls, item: Item) -> Queued:
+        """The row of an item."""
         return cls(item.id, item.lane, item.stream, item.delivery, item.created, item.attempts,
-                   item.not_before, item.expires_at, item.payload)
+                   item.not_before, item.expires_at, item.payload, item.sender)
 
     def item(self) -> Item:
+        """The item of the row."""
         return Item(self.id, self.lane, self.stream, self.payload, self.delivery, self.created,
-                    self.attempts, self.not_before, self.expires_at)
+                    self.attempts, self.not_before, self.expires_at, self.sender)
 
 
 @frozen
@@ -130,6 +121,7 @@ class Lease:
     KEY: ClassVar[tuple[str, ...]] = ("phone", "number")
 
     phone: str
+    """Key of the phone's address: a short code is not the same at another operator."""
     number: str
     contact: str
     """Key of the contact's bare native address; unique per phone."""

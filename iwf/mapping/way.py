@@ -30,4 +30,7 @@ class Way:
     """The text, when it is not that of the message."""
     conversation: str | None = None
     """The conversation, when it is not that of the message."""
+    reached_at: Address | None = None
+    """Where the sender reaches the target from now on, when it is not where he wrote to: a report
+    comes from there."""
     rules: tuple[str, ...] = ()

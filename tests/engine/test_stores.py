@@ -13,9 +13,9 @@ from iwf.engine.store.base import IStore
 from iwf.engine.store.memory import MemoryStore
 from iwf.engine.store.sqlite import SqliteStore, StoreError
 from iwf.mapping.model import (Address, Body, Failure, Item, Kind, Message, Outcome, Party, Reason,
-                               Receipt, Report)
+                               Receipt, Report, Sender)
 from iwf.mapping.rows import (Conversation, Counter, Delivery, Early, Habit, Lease, Noticed, Part,
-                              Queued, Row, Sender, Spelling, key_of, query)
+                              Queued, Row, Spelling, key_of, query)
 from iwf.mapping.turn import Turn
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -27,18 +27,18 @@ MESSAGE = st.builds(
     Message, TEXT, st.builds(Party, ADDRESS, TEXT, TEXT, TEXT), ADDRESS,
     st.lists(st.builds(Body, TEXT, TEXT), max_size=2).map(tuple), st.sampled_from(Kind), TEXT, TEXT,
     TEXT, st.none() | NUMBER, st.none() | NUMBER, st.integers(-1, 2), st.integers(0, 70), TEXT, TEXT,
-    hints=st.dictionaries(TEXT, TEXT, max_size=2))
+    hints=st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple))
 REPORT = st.builds(Report, TEXT, ADDRESS, ADDRESS, FAILURE, st.sampled_from(Kind), TEXT, TEXT, TEXT)
 RECEIPT = st.builds(Receipt, TEXT, TEXT, st.sampled_from(Outcome), st.none() | FAILURE,
                     st.none() | NUMBER)
-SENDER = st.builds(Sender, ADDRESS, ADDRESS, TEXT, st.sampled_from(Kind), TEXT, TEXT, TEXT)
+SENDER = st.builds(Sender, ADDRESS, TEXT, ADDRESS, TEXT, st.sampled_from(Kind), TEXT, TEXT, TEXT)
 ROW = st.one_of(
     st.builds(Delivery, TEXT, TEXT, TEXT, TEXT, TEXT, NUMBER, NUMBER, SENDER, st.none() | NUMBER,
               st.none() | FAILURE),
     st.builds(Part, TEXT, TEXT, TEXT, NUMBER, TEXT, st.none() | FAILURE),
     st.builds(Early, TEXT, TEXT, RECEIPT, NUMBER),
     st.builds(Queued, TEXT, TEXT, TEXT, TEXT, NUMBER, st.integers(0, 99), NUMBER, st.none() | NUMBER,
-              MESSAGE | REPORT),
+              MESSAGE | REPORT, st.none() | SENDER),
     st.builds(Lease, TEXT, TEXT, TEXT, TEXT, NUMBER, NUMBER, NUMBER, TEXT),
     st.builds(Counter, TEXT, st.integers(0, 10 ** 9)), st.builds(Spelling, TEXT, TEXT),
     st.builds(Conversation, TEXT, TEXT, TEXT, NUMBER), st.builds(Habit, TEXT, NUMBER),
@@ -47,7 +47,7 @@ ROW = st.one_of(
 ITEM = Item("i1", "sip:t", "s", Message("m", Party(Address("xmpp", "a", "b")),
                                         Address("sip", "c", "d")), "d1", 5.0)
 DELIVERY = Delivery("d1", "k", "xmpp:x", "m", "queued", 1.0, 100.0,
-                    Sender(Address("xmpp", "a", "b"), Address("xmpp", "c*d", "x"), "m"))
+                    Sender(Address("xmpp", "a", "b"), "xmpp:x", Address("xmpp", "c*d", "x"), "m"))
 
 
 class StoreTests:

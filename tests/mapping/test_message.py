@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.engine.store.memory import MemoryStore
 from iwf.mapping.core import decide
-from iwf.mapping.model import (SIP, TEL, XMPP, Address, Body, Event, Kind, Message, Party, Reason,
-                               Refused, Taken)
+from iwf.mapping.model import (SIP, TEL, XMPP, Address, Body, Event, Failure, Kind, Message, Party,
+                               Reason, Refused, Rejected, Report, Taken)
 from iwf.mapping.rows import Spelling
 from iwf.mapping.settings import Gateway
 from iwf.mapping.turn import At, LaneView, Turn, run
@@ -196,6 +196,13 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(core.reason(from_ana(origin=Party(Address(SIP, "x", "b.example"),
                                                            asserted_by="sip:b"))), Reason.FORBIDDEN)
 
+    def test_numbers_behind_a_trunk(self) -> None:
+        """A trunk that may speak for numbers brings them in under their image (ADDR-37, 38)."""
+        trunk = evolve(GATEWAY.trunks[0], phones=True)
+        message = from_ana(origin=Party(Address(TEL, "+420123456"), asserted_by=TRUNK))
+        out = Core(evolve(GATEWAY, trunks=(trunk,))).sent(message)
+        self.assertEqual(out.origin.address.key, "xmpp:+420123456@sms.xmpp.example")
+
     def test_strangers_send_no_texts(self) -> None:
         """A federated user whose domain is not served cannot spend the operator's money (ADDR-25)."""
         message = from_ben_to_phone(origin=Party(Address(XMPP, "x", "far.example"),
@@ -262,6 +269,15 @@ class PhoneTests(SynchronousTestCase):
         out = core.sent(from_ben_to_phone("yes?"))
         self.assertEqual(out.origin.address.user, "X000000001")
         self.assertEqual(out.target, PHONE)
+
+    def test_failure_of_a_command(self) -> None:
+        """The report of a text sent through the service number comes from the number that now
+        stands for the contact (ERR-15)."""
+        core = Core()
+        (item,) = core.turn(from_phone("4455", "TO ana@sip.example hello")).sends
+        (report,) = core.turn(Rejected(item, Failure(Reason.UNAVAILABLE))).sends
+        assert isinstance(report.payload, Report)
+        self.assertEqual(report.payload.origin.user, "X000000001")
 
     def test_pool_is_out(self) -> None:
         """When no number is left the sender is told to come back (ADDR-49)."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 from attrs import fields, frozen
-from cattrs import Converter
-from cattrs.strategies import configure_tagged_union
+from msgspec.json import Decoder, Encoder
 from zope.interface import Interface
 
-from iwf.mapping.model import Message, Report
 from iwf.mapping.rows import ROW_TYPES, Query, Queued, Row, Rows
 from iwf.mapping.turn import Turn
 
@@ -70,17 +67,9 @@ class Column:
     decode: Code | None
 
 
-def _converter() -> Converter:
-    converter = Converter(omit_if_default=True, forbid_extra_keys=False)
-    configure_tagged_union(Message | Report, converter)
-    return converter
-
-
 def columns_of() -> dict[type[Row], tuple[Column, ...]]:
     """The columns of every row type: texts and numbers as they are, values as JSON."""
-    converter = _converter()
-    return {row: tuple(_column(converter, name, hint)
-                       for name, hint in _hints(row)) for row in ROW_TYPES}
+    return {row: tuple(_column(name, hint) for name, hint in _hints(row)) for row in ROW_TYPES}
 
 
 def _hints(row: type[Row]) -> list[tuple[str, Any]]:
@@ -91,15 +80,28 @@ def _hints(row: type[Row]) -> list[tuple[str, Any]]:
 _PLAIN = {str, int, float, type(None)}
 
 
-def _column(converter: Converter, name: str, hint: Any) -> Column:
-    if hint in _PLAIN or (get_args(hint) and set(get_args(hint)) <= _PLAIN):
+def _column(name: str, hint: Any) -> Column:
+    types = get_args(hint) or (hint,)
+    if set(types) <= _PLAIN:
         return Column(name, None, None)
-    compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
+    values = [kind for kind in types if kind is not type(None)]
+    return Column(name, *(_one_of(values) if len(values) > 1 else _json(values[0])))
 
-    def encode(value: Any) -> str | None:
-        return None if value is None else compact.encode(converter.unstructure(value, hint))
 
-    def decode(text: str | None) -> Any:
-        return None if text is None else converter.structure(json.loads(text), hint)
+def _json(kind: type) -> tuple[Code, Code]:
+    """Code for one type, None as NULL."""
+    write, read = Encoder().encode, cast(Code, Decoder(kind).decode)
+    return (lambda value: None if value is None else write(value).decode(),
+            lambda text: None if text is None else read(text))
 
-    return Column(name, encode, decode)
+
+def _one_of(kinds: list[type]) -> tuple[Code, Code]:
+    """Code for values of several types: the name of the type, a space, the value."""
+    write = Encoder().encode
+    readers: dict[str, Code] = {kind.__name__: Decoder(kind).decode for kind in kinds}
+
+    def decode(text: str) -> Any:
+        name, _, value = text.partition(" ")
+        return readers[name](value)
+
+    return lambda value: f"{type(value).__name__} {write(value).decode()}", decode

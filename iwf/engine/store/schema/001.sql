@@ -49,7 +49,8 @@ CREATE TABLE outbox (
     attempts   INTEGER NOT NULL,
     not_before REAL NOT NULL,
     expires_at REAL,
-    payload    TEXT NOT NULL
+    payload    TEXT NOT NULL,
+    sender     TEXT
 );
 CREATE INDEX outbox_stream ON outbox (lane, stream);
 
