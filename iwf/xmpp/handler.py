@@ -1,0 +1,390 @@
+"""One component's traffic: stanzas out in batches with a barrier behind them, stanzas in (shell).
+
+An instance lives as long as the edge and sees one stream after the other.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure as TwistedFailure
+from twisted.words.xish.domish import Element
+from zope.interface import implementer
+
+from iwf.edge import Answered, Ignored, IIntake, ILane, IOutlet, Offered, Reading
+from iwf.ids import Ids
+from iwf.mapping.model import (
+    Accepted,
+    Failure,
+    Item,
+    Message,
+    Reason,
+    Receipt,
+    Refused,
+    Rejected,
+    Verdict,
+)
+from iwf.xmpp import stanzas
+from iwf.xmpp.barrier import Barrier, Outcome, State
+from iwf.xmpp.elements import NS_PING, Component, add, attribute, make, octets_of
+from iwf.xmpp.reasons import error_reply
+from iwf.xmpp.settings import ComponentSettings
+from iwf.xmpp.wokkel_door import XMPPHandler
+
+MOST_OWED = 1000
+"""Answers kept for the next stream when one breaks."""
+MOST_PENDING = 2000
+"""Messages the core has not judged yet, above which no more are read."""
+DRAIN_TIMEOUT = 2.0
+"""Seconds that a stop waits for what is under way."""
+
+_DOWN = Failure(Reason.UNREACHABLE, permanent=False, text="the XMPP server cannot be reached")
+_TOO_BIG = Failure(Reason.TOO_BIG, text="the message is too large")
+
+
+@define(eq=False)
+class _Entry:
+    """An item that was written and is not confirmed."""
+
+    item: Item
+    ref: str
+    done: Deferred[Accepted | Rejected] = field(factory=Deferred)
+    is_settled: bool = False
+
+
+@implementer(IOutlet, IPushProducer)
+class ComponentHandler(XMPPHandler):  # type: ignore[misc]
+    """The traffic of one component.
+
+    :ivar lane: the engine's side, set once before the first stream.
+    :ivar when_up: called when a stream has been authenticated.
+    :ivar when_down: called when a connection has ended, whatever state it was in.
+    """
+
+    _log = Logger()
+    lane: ILane
+
+    def __init__(
+        self,
+        component: Component,
+        settings: ComponentSettings,
+        clock: IReactorTime,
+        intake: IIntake,
+        ids: Ids,
+        when_up: Callable[[], None],
+        when_down: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._component = component
+        self._settings = settings
+        self._clock = clock
+        self._intake = intake
+        self._ids = ids
+        self._when_up = when_up
+        self._when_down = when_down
+        self._barrier: Barrier[_Entry] | None = None  # None: no authenticated stream
+        self._in_flight: dict[str, _Entry] = {}
+        self._batch: list[bytes] = []
+        self._answers: deque[bytes] = deque()  # survive a break of the stream
+        self._flush_call: IDelayedCall | None = None
+        self._timer: IDelayedCall | None = None
+        self._credit = 0
+        self._pending = 0
+        self._is_paused = False
+        self._is_holding = False
+        self._drain: Deferred[None] | None = None
+
+    # --- the life of a stream (wokkel) -----------------------------------------------------------
+
+    def connectionInitialized(self) -> None:
+        """The stream is authenticated; the lane opens when the first ping has come back."""
+        self.xmlstream.is_authenticated = True
+        self._barrier = Barrier(self._ids.token(), self._clock.seconds())
+        self._is_paused = self._is_holding = False
+        self.xmlstream.transport.registerProducer(self, True)
+        self._append_ping(self._barrier)
+        self._flush()
+        self._limit_pending()
+        self._when_up()
+
+    def connectionLost(self, reason: TwistedFailure) -> None:
+        """The connection has ended: what was not confirmed will be delivered again (XMPP-8)."""
+        super().connectionLost(reason)
+        barrier, self._barrier = self._barrier, None
+        for call in (self._flush_call, self._timer):
+            if call is not None:
+                call.cancel()
+        self._flush_call = self._timer = None
+        self._batch.clear()
+        self._update_credit()
+        if barrier is not None:
+            for entry in barrier.lost():
+                self._settle(entry, Rejected(entry.item, _DOWN, retry=True))
+        self._when_down()
+        self._check_drained()
+
+    def drain(self) -> Deferred[None]:
+        """Take no more items and wait a short while for those under way.
+
+        :return: fires when nothing is under way, or after :data:`DRAIN_TIMEOUT`.
+        """
+        drained: Deferred[None] = Deferred()
+        self._drain = drained
+        self._update_credit()
+        self._flush()
+        timeout = self._clock.callLater(DRAIN_TIMEOUT, self._end_drain)
+
+        def cancel_timeout(result: None) -> None:
+            if timeout.active():
+                timeout.cancel()
+
+        drained.addCallback(cancel_timeout)
+        self._check_drained()
+        return drained
+
+    def resume(self) -> None:
+        """Take items again, after :meth:`drain`."""
+        self._drain = None
+
+    def _check_drained(self) -> None:
+        barrier = self._barrier
+        if barrier is None or (barrier.is_clear and not self._pending and not self._answers):
+            self._end_drain()
+
+    def _end_drain(self) -> None:
+        if self._drain is not None and not self._drain.called:
+            self._drain.callback(None)
+
+    # --- out -------------------------------------------------------------------------------------
+
+    def deliver(self, item: Item) -> Deferred[Accepted | Rejected]:
+        """Write an item; fires when the server has processed it (IOutlet)."""
+        if self._barrier is None or self._drain is not None:
+            return succeed(Rejected(item, _DOWN, retry=True))
+        try:
+            octets = octets_of(stanzas.write(item, self._component))
+        except stanzas.Unwritable as fault:
+            self._log.error("Item {id} cannot be written: {why}", id=item.id, why=str(fault))
+            return succeed(Rejected(item, fault.failure))
+        if len(octets) > self._settings.max_outbound:
+            return succeed(Rejected(item, _TOO_BIG))  # MSG-29
+        entry = _Entry(item, _ref_of(item))
+        if entry.ref:
+            self._in_flight.setdefault(entry.ref, entry)
+        self._barrier.written(entry)
+        self._batch.append(octets)
+        self._schedule_flush()
+        if self._barrier.is_long:
+            self._append_ping(self._barrier)
+        return entry.done
+
+    def _answer(self, octets: bytes) -> None:
+        """Write an answer with this turn's batch, or on the next stream."""
+        self._answers.append(octets)
+        if self._barrier is not None:
+            self._schedule_flush()
+        elif len(self._answers) > MOST_OWED:
+            self._answers.popleft()
+            self._log.warn("{lane}: an answer was dropped", lane=self._component.lane)
+
+    def _schedule_flush(self) -> None:
+        if self._flush_call is None:
+            self._flush_call = self._clock.callLater(0, self._run_flush)
+
+    def _run_flush(self) -> None:
+        self._flush_call = None
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write the batch, with a ping behind it when one is due."""
+        barrier = self._barrier
+        if barrier is None:
+            return
+        if barrier.wants_ping():
+            self._append_ping(barrier)
+        if self._batch or self._answers:
+            self.xmlstream.transport.write(b"".join((*self._answers, *self._batch)))
+            self._answers.clear()
+            self._batch.clear()
+            barrier.wrote(self._clock.seconds())
+        if barrier.state is State.SILENT and not barrier.is_clear:
+            # The transport writes in this turn; what it cannot get rid of makes it pause us.
+            self._clock.callLater(0, self._on_drained)
+        self._arm_timer()
+        self._check_drained()
+
+    def _append_ping(self, barrier: Barrier[_Entry]) -> None:
+        us = self._component.spelling
+        id = barrier.ping(self._clock.seconds())
+        ping = make("iq", type="get", **{"from": us}, to=us, id=id)
+        add(ping, "ping", uri=NS_PING)
+        self._batch.append(octets_of(ping))
+
+    def _on_drained(self) -> None:
+        if self._barrier is not None and not self._is_paused and not self._batch:
+            self._confirm(self._barrier.drained())
+
+    def _confirm(self, entries: list[_Entry]) -> None:
+        for entry in entries:
+            refs = (entry.ref,) if entry.ref else ()
+            self._settle(entry, Accepted(entry.item, refs))
+        self._check_drained()
+
+    def _settle(self, entry: _Entry, news: Accepted | Rejected) -> None:
+        if entry.is_settled:
+            return
+        entry.is_settled = True
+        if self._in_flight.get(entry.ref) is entry:
+            del self._in_flight[entry.ref]
+        entry.done.callback(news)
+
+    # --- flow control ----------------------------------------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full (IPushProducer; XMPP-9)."""
+        self._is_paused = True
+        self._update_credit()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer is empty again (IPushProducer)."""
+        self._is_paused = False
+        self._on_drained()
+        self._update_credit()
+
+    def stopProducing(self) -> None:
+        """The transport is gone (IPushProducer); connectionLost does what is to be done."""
+
+    def _limit_pending(self) -> None:
+        """Read no more while the core is far behind (XMPP-9)."""
+        if self._barrier is None:
+            return
+        if not self._is_holding and self._pending >= MOST_PENDING:
+            self._is_holding = True
+            self.xmlstream.transport.pauseProducing()
+        elif self._is_holding and self._pending <= MOST_PENDING // 2:
+            self._is_holding = False
+            self.xmlstream.transport.resumeProducing()
+
+    def _update_credit(self) -> None:
+        barrier = self._barrier
+        is_ready = barrier is not None and barrier.is_open and not self._is_paused
+        credit = self._settings.window if is_ready and self._drain is None else 0
+        if credit != self._credit:
+            self._credit = credit
+            self.lane.grant(credit)
+
+    # --- timers ----------------------------------------------------------------------------------
+
+    def _arm_timer(self) -> None:
+        if self._barrier is None:
+            return
+        when = self._barrier.next_timer()
+        if self._timer is not None and self._timer.active():
+            if self._timer.getTime() <= when:
+                return  # it will find nothing due and be set again
+            self._timer.cancel()
+        delay = max(0.0, when - self._clock.seconds())
+        self._timer = self._clock.callLater(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        barrier = self._barrier
+        if barrier is None:
+            return
+        outcomes = barrier.handle_timer(self._clock.seconds())
+        if Outcome.DEAD in outcomes:
+            self._log.warn("{lane} does not answer; reconnecting", lane=self._component.lane)
+            self.xmlstream.drop()
+            return
+        if Outcome.GAVE_UP_PROBING in outcomes:
+            self._log.warn(
+                "{lane}: the server does not route our pings back, so stanzas count as delivered "
+                "once they are written",
+                lane=self._component.lane,
+            )
+            self._on_drained()
+            self._update_credit()
+        if Outcome.PING in outcomes:
+            self._append_ping(barrier)
+        elif Outcome.SPACE in outcomes:
+            self._batch.append(b" ")
+        self._flush()
+
+    # --- in --------------------------------------------------------------------------------------
+
+    def receive(self, element: Element) -> None:
+        """Take one stanza from the stream.  Never raises: one bad stanza is not the stream's end."""
+        try:
+            if element.name == "iq" and self._is_echo(element):
+                return
+            reading = stanzas.read(element, self._component, self._clock.seconds())
+            self._act(element, reading)
+        except Exception:  # noqa: BLE001 - the border: counted as ours, logged, the stream lives on
+            self._log.failure("A stanza could not be handled")
+
+    def receive_too_large(self, element: Element) -> None:
+        """Take the start tag of a stanza whose content was thrown away."""
+        try:
+            self._act(element, stanzas.too_large(element, self._component))
+        except Exception:  # noqa: BLE001 - as above
+            self._log.failure("A large stanza could not be answered")
+
+    def _is_echo(self, element: Element) -> bool:
+        barrier = self._barrier
+        if barrier is None:
+            return False
+        confirmed = barrier.echoed(attribute(element, "id"), self._clock.seconds())
+        if confirmed is None:
+            return False
+        self._update_credit()
+        self._confirm(confirmed)
+        if barrier.wants_ping():
+            self._schedule_flush()
+        return True
+
+    def _act(self, element: Element, reading: Reading) -> None:
+        if isinstance(reading, Offered):
+            self._offer(element, reading)
+        elif isinstance(reading, Answered):
+            if reading.refused:
+                self._log.info("{lane}: refused: {r.why}", lane=self._component.lane, r=reading)
+            self._answer(reading.answer)
+        elif isinstance(reading, Ignored):
+            self._log.debug("{lane}: ignored: {r.why}", lane=self._component.lane, r=reading)
+
+    def _offer(self, element: Element, reading: Offered) -> None:
+        event = reading.event
+        if isinstance(event, Receipt):
+            entry = self._in_flight.get(event.ref)
+            if entry is not None and event.failure is not None:
+                # Refused before it was confirmed: the server has not taken it.
+                self._settle(entry, Rejected(entry.item, event.failure))
+                return
+            self._intake.offer(event)
+        elif isinstance(event, Message):
+            self._offer_message(element, event)
+
+    def _offer_message(self, element: Element, event: Message) -> None:
+        self._pending += 1
+        self._limit_pending()
+        verdict = self._intake.offer(event)
+        verdict.addCallback(self._on_verdict, element)
+        verdict.addErrback(lambda failure: self._log.failure("No verdict", failure))
+
+    def _on_verdict(self, verdict: Verdict, element: Element) -> None:
+        self._pending -= 1
+        self._limit_pending()
+        if isinstance(verdict, Refused):
+            self._answer(octets_of(error_reply(element, self._component, verdict.failure)))
+        self._check_drained()
+
+
+def _ref_of(item: Item) -> str:
+    if isinstance(item.payload, Message):
+        return stanzas.ref_of(stanzas.wire_id(item), item.payload.target)
+    return ""
