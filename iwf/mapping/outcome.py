@@ -157,8 +157,10 @@ def _report(about: str, sender: Sender, failure: Failure, at: At) -> Asking:
 def decide_rejected(event: Rejected, at: At) -> Decision:
     """A peer has not taken an item: try again, or tell the sender."""
     item = event.item
-    wait = max(event.failure.retry_after or 0.0,
-               min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(item.attempts, 10)))
+    wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(item.attempts, 10))
+    if event.failure.reason is Reason.CONGESTED:
+        # The peer's own wish; what a lost connection says of waiting is meant for senders.
+        wait = max(wait, event.failure.retry_after or 0.0)
     if event.retry and at.now + wait < _deadline(item, at):
         again = evolve(item, attempts=item.attempts + 1, not_before=at.now + wait)
         return Turn(retries=(again,), note=f"{item.id} waits {wait:g} s for {item.lane}: "

@@ -257,7 +257,7 @@ def _read_message_resp(octets: bytes) -> MessageResp:
 
 
 _READERS: Mapping[int, Callable[[bytes], Body]] = {
-    **{command: _read_bind for command in c.BINDS},
+    **dict.fromkeys(c.BINDS, _read_bind),
     **{command | c.RESPONSE: _read_bind_resp for command in c.BINDS},
     c.OUTBIND: _read_outbind,
     c.SUBMIT_SM: _read_short_message,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 from attrs import evolve
@@ -162,7 +163,8 @@ class SqliteStoreTests(StoreTests, SynchronousTestCase):
         lease = Lease("+1", "X1", "xmpp:a@b", "p", 1.0, 1.0, 9.0)
         store.begin()
         store.apply(Turn(puts=(lease,)))
-        self.assertRaises(Exception, store.apply, Turn(puts=(evolve(lease, number="X2"),)))
+        self.assertRaises(sqlite3.IntegrityError, store.apply,
+                          Turn(puts=(evolve(lease, number="X2"),)))
 
     def test_no_database(self) -> None:
         """A file that is no database is refused with its name."""

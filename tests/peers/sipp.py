@@ -114,7 +114,7 @@ class _Sipp(Peer):
             return []
         text = self._messages.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
         parts = BANNER.split(text)
-        return [message for kind, message in zip(parts[1::2], parts[2::2]) if kind == direction]
+        return [message for kind, message in zip(parts[1::2], parts[2::2], strict=False) if kind == direction]
 
 
 class SippServer(_Sipp):
@@ -204,7 +204,7 @@ class SippClient(_Sipp):
         rows = [";".join((*line, "")) for line in self.lines]
         if any(
             len(row.split(";")) != len(line) + 1 or "\n" in row
-            for row, line in zip(rows, self.lines)
+            for row, line in zip(rows, self.lines, strict=False)
         ):
             raise ValueError("a semicolon or line feed cannot be part of SIPp's list")
         (self.directory / "lines.csv").write_text("\n".join(["SEQUENTIAL", *rows, ""]))
