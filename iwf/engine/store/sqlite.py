@@ -12,7 +12,7 @@ from typing import Any
 from attrs import frozen
 from zope.interface import implementer
 
-from iwf.engine.store.base import Column, IStore, columns_of, written
+from iwf.engine.store.base import Column, IStore, columns_of
 from iwf.errors import IwfError
 from iwf.mapping.rows import ROW_TYPES, Query, Queued, Row, Rows
 from iwf.mapping.turn import Turn
@@ -41,7 +41,7 @@ def _table(row: type[Row], columns: tuple[Column, ...]) -> _Table:
     listed = ", ".join(names)
     marks = ", ".join("?" * len(names))
     key = ", ".join(row.KEY)
-    # An upsert, not a replace: a retried outbox item must keep its seq, its place in the order.
+    # An upsert, not a replace: columns that are not the row's own (the outbox's seq) stay.
     updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in row.KEY)
     return _Table(columns, f"SELECT {listed} FROM {row.TABLE} WHERE ",
                   f"INSERT INTO {row.TABLE} ({listed}) VALUES ({marks}) "
@@ -71,6 +71,10 @@ class SqliteStore:
             raise StoreError(f"{path}: {error}") from error
         self._tables = {row: _table(row, columns) for row, columns in columns_of().items()}
         self._selects: dict[tuple[type, tuple[str, ...]], str] = {}
+        queued = self._tables[Queued].columns
+        self._enqueue = (f"INSERT INTO outbox ({', '.join(column.name for column in queued)}, seq) "
+                         f"VALUES ({', '.join('?' * len(queued))}, ?)")
+        self._seq: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()[0]
 
     def _upgrade(self) -> None:
         """Bring the schema up to date, one numbered file a step, after a copy of the database."""
@@ -116,11 +120,15 @@ class SqliteStore:
         execute = self._db.execute
         for row in turn.drops:
             execute(self._tables[type(row)].drop, tuple(getattr(row, name) for name in row.KEY))
-        for row in written(turn):
+        for row in turn.puts:
             table = self._tables[type(row)]
-            execute(table.put, [getattr(row, column.name) if column.encode is None
-                                else column.encode(getattr(row, column.name))
-                                for column in table.columns])
+            execute(table.put, _values(row, table))
+        for item in turn.sends:
+            self._seq += 1
+            execute(self._enqueue, (*_values(Queued.of(item), self._tables[Queued]), self._seq))
+        for item in turn.retries:
+            execute("UPDATE outbox SET attempts = ?, not_before = ? WHERE id = ?",
+                    (item.attempts, item.not_before, item.id))
         for item in turn.done:
             execute("DELETE FROM outbox WHERE id = ?", (item.id,))
 
@@ -151,6 +159,11 @@ class SqliteStore:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _values(row: Row, table: _Table) -> list[Any]:
+    return [getattr(row, column.name) if column.encode is None
+            else column.encode(getattr(row, column.name)) for column in table.columns]
 
 
 def _row(row: type, table: _Table, values: tuple[Any, ...]) -> Any:

@@ -38,10 +38,10 @@ CREATE TABLE early (
 ) WITHOUT ROWID;
 CREATE INDEX early_forget ON early (forget_at);
 
--- seq is the order in which items leave; a retried item keeps its place.
+-- One tree only, since every message passes through it twice.  seq is the order in which items
+-- leave; a retried item keeps its own.
 CREATE TABLE outbox (
-    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
-    id         TEXT NOT NULL UNIQUE,
+    id         TEXT PRIMARY KEY,
     lane       TEXT NOT NULL,
     stream     TEXT NOT NULL,
     delivery   TEXT NOT NULL,
@@ -50,9 +50,9 @@ CREATE TABLE outbox (
     not_before REAL NOT NULL,
     expires_at REAL,
     payload    TEXT NOT NULL,
-    sender     TEXT
-);
-CREATE INDEX outbox_stream ON outbox (lane, stream);
+    sender     TEXT,
+    seq        INTEGER NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE lease (
     phone        TEXT NOT NULL,
