@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 
 class State(Enum):
+    """What is known of the server's echoes on this stream."""
+
     PROBING = "probing"
     ECHOING = "echoing"
     SILENT = "silent"
