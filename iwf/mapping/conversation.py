@@ -39,9 +39,9 @@ def name_for(conversation: str, origin: Address, target: Address,
     """What a conversation is called on the target's side, and the rows that keep it so."""
     if target.scheme == SIP and origin.scheme != SIP:
         if not conversation:
-            return f"{at.token}@{at.gateway.name}", ()
+            return at.token + _made_here(at), ()
         return (yield from _token_for(conversation, pair_of(origin, target), at))
-    if target.scheme == XMPP and origin.scheme == SIP and conversation:
+    if target.scheme == XMPP and origin.scheme == SIP and conversation.endswith(_made_here(at)):
         rows = yield (query(Conversation, token=conversation),)
         known = rows.one(Conversation, token=conversation)
         if known is not None and known.pair == pair_of(origin, target):
@@ -49,10 +49,15 @@ def name_for(conversation: str, origin: Address, target: Address,
     return conversation, ()
 
 
+def _made_here(at: At) -> str:
+    """How the names end that are ours; all others stand for themselves and need no look-up."""
+    return f"@{at.gateway.name}"
+
+
 def _token_for(name: str, pair: str, at: At) -> Generator[tuple[Query, ...], Rows, Named]:
     """MSG-3: literally where that is legal and free, else a keyed hash."""
     made = hashlib.sha256("\0".join((at.gateway.secret, pair, name)).encode()).hexdigest()[:32]
-    hashed = f"{made}@{at.gateway.name}"
+    hashed = made + _made_here(at)
     legal = SHORTEST <= len(name) <= LONGEST and _TOKEN.fullmatch(name) is not None
     token = name if legal else hashed
     rows = yield (query(Conversation, token=token),)
