@@ -6,10 +6,11 @@ import os
 from typing import Any
 
 from twisted.application.service import IService
+from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
 from iwf.config import load, node_secret, with_secret
-from iwf.errors import ConfigError
+from iwf.errors import ConfigError, IwfError
 from iwf.ids import Ids
 from iwf.service import Daemon
 
@@ -22,21 +23,35 @@ class Options(usage.Options):
     optParameters = [["config", "c", None, "The TOML file to run with (docs/configuration.md)"]]
 
     def postOptions(self) -> None:
+        """Read the configuration.
+
+        :raise twisted.python.usage.UsageError: with every error of the file, a line each.
+        """
         if not self["config"]:
             raise usage.UsageError("which configuration? use --config FILE")
+        try:
+            self["settings"] = load(self["config"], os.environ)
+        except ConfigError as error:
+            raise usage.UsageError(f"{self['config']} cannot be used:\n{error}") from error
+
+
+class _Entry(Daemon):
+    """The daemon, which says in one line why it cannot start, as an operator expects."""
+
+    def startService(self) -> None:
+        try:
+            super().startService()
+        except (IwfError, CannotListenError) as error:
+            raise SystemExit(f"iwf cannot start: {error}") from error
 
 
 def makeService(options: Any) -> IService:
-    """The daemon for a configuration file.
-
-    :raise twisted.python.usage.UsageError: with every error of the file, a line each.
-    """
+    """The daemon for a configuration file."""
     from twisted.internet import reactor
 
-    ids = Ids()
+    ids, settings = Ids(), options["settings"]
     try:
-        settings = load(options["config"], os.environ)
         secret = node_secret(settings.node.state_directory, lambda: ids.token() + ids.token())
     except ConfigError as error:
-        raise usage.UsageError(str(error)) from error
-    return Daemon(with_secret(settings, secret), reactor, ids)
+        raise SystemExit(f"iwf cannot start: {error}") from error
+    return _Entry(with_secret(settings, secret), reactor, ids)

@@ -271,7 +271,7 @@ class Connector:
         self._service = ClientService(
             clientFromString(reactor, settings.connect),
             EsmeFactory(self, reactor, intake),
-            retryPolicy=lambda attempts: self._backoff.next(),
+            retryPolicy=self._next_attempt,
             clock=reactor,
         )
 
@@ -281,7 +281,14 @@ class Connector:
         return self.command != c.BIND_RECEIVER
 
     def start(self) -> None:
+        """Connect, and again whenever the connection is lost."""
         self._service.startService()
+
+    def _next_attempt(self, attempts: int) -> float:
+        wait = self._backoff.next()
+        self.log.warn("{link} is not connected to {where}; connecting again in {wait:.0f} s",
+                      link=self.settings.lane, where=self.settings.connect, wait=wait)
+        return wait
 
     def on_open(self, esme: Esme) -> None:
         """There is a connection."""
