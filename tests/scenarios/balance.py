@@ -43,7 +43,7 @@ class Balance:
 
     def missing(self) -> list[Saying]:
         """What was neither refused, nor heard, nor told of."""
-        return [saying for saying, text in zip(self.said, self._spoken) if saying.taken is not False
+        return [saying for saying, text in zip(self.said, self._spoken, strict=True) if saying.taken is not False
                 and not self._heard[text] and (saying.sender.name, saying.text) not in self._told]
 
     def lost(self) -> list[Saying]:
@@ -56,3 +56,12 @@ class Balance:
     def repeated(self) -> list[str]:
         """What was heard more than once."""
         return [text for text in self._spoken if self._heard[text] > 1]
+
+    def __str__(self) -> str:
+        """The counts, for people."""
+        answers = Counter(saying.taken for saying in self.said)
+        heard = sum(1 for text in self._spoken if self._heard[text])
+        told = sum(1 for saying in self.said if (saying.sender.name, saying.text) in self._told)
+        return (f"{len(self.said)} said: {answers[True]} were answered yes, {answers[False]} no, {answers[None]} "
+                f"nothing; {heard} were heard, {len(self.repeated())} of them repeatedly; of {told} the sender "
+                f"was told; {len(self.lost())} are lost")

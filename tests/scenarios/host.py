@@ -30,8 +30,8 @@ class Host:
     def seconds(self) -> float:
         return self._network.seconds()
 
-    def callLater(self, delay: float, function: Callable[..., object], *args: Any, **named: Any) -> Any:
-        call = self._network.callLater(delay, function, *args, **named)
+    def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object) -> Any:
+        call = self._network.callLater(delay, callable, *args, **kwargs)
         self._calls = [*(each for each in self._calls if each.active()), call]
         return call
 

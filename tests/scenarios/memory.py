@@ -251,8 +251,8 @@ class MemoryStage(Stage):
             self._stop_sip()
         elif peer == XMPP:
             if verb == "stop":
-                for stream in world.xmpp.components.values():
-                    stream.transport.write(b"</stream:stream>")
+                for domain in world.xmpp.components:
+                    world.xmpp.raw(domain, b"</stream:stream>")
             self._stop_xmpp()
         else:
             self._stop_smsc()
@@ -264,13 +264,15 @@ class MemoryStage(Stage):
 
     def _stop_xmpp(self) -> None:
         self._world.network.listeners["127.0.0.1", XMPP_PORT].stopListening()
-        for stream in list(self._world.xmpp.components.values()):
-            stream.transport.abortConnection()
+        self._abort(XMPP_PORT)
 
     def _stop_smsc(self) -> None:
         self._world.network.listeners["127.0.0.1", SMSC_PORT].stopListening()
-        for connection in list(self._world.smsc.connections):
-            connection.transport.abortConnection()
+        self._abort(SMSC_PORT)
+
+    def _abort(self, port: int) -> None:
+        for pipe in [pipe for pipe in self._world.network.pipes if pipe.getHost().port == port]:
+            pipe.abortConnection()
 
     # -- what actors receive
 

@@ -12,9 +12,10 @@ AFTERMATH = 0.3
 """Seconds after the last line in which nothing more may be heard."""
 
 
-async def perform(play: Play, stage: Stage) -> None:
+async def perform(play: Play, stage: Stage) -> list[str]:
     """Perform a play.
 
+    :return: the counts of each ``nothing is lost``.
     :raises PlayError: with file and line, when it does not go as written.
     """
     await stage.begin(play.cast, play.options)
@@ -28,6 +29,7 @@ async def perform(play: Play, stage: Stage) -> None:
     left = [f"{name} {_told(incoming)}" for name in stage.inboxes for incoming in stage.inboxes[name]]
     if left:
         raise PlayError(f"{play.path}: not in the play:\n  " + "\n  ".join(left))
+    return performance.counts
 
 
 class _Performance:
@@ -35,6 +37,7 @@ class _Performance:
 
     def __init__(self, play: Play, stage: Stage) -> None:
         self._play, self._stage = play, stage
+        self.counts: list[str] = []
         self._balance = Balance()
         self._threads: dict[str, str] = {}
         self._numbers: dict[tuple[str, str], str] = {}
@@ -151,6 +154,7 @@ class _Performance:
             if not balance.missing() or self._stage.now() >= deadline:
                 break
             await self._stage.pause(STEP)
+        self.counts.append(str(balance))
         if lost := balance.lost():
             raise PlayError(f"{len(lost)} of {len(balance.said)} are lost, the first is "
                             f"{lost[0].sender.name} -> {lost[0].to}: {lost[0].text!r}")
