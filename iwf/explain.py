@@ -64,7 +64,7 @@ def _told(edges: dict[str, Explainer], edge: str, octets: bytes, offered: Offere
     # A held verdict would be yes once the far side has kept silent long enough (MSG-32).
     verdict = turn.verdict if isinstance(turn.verdict, Taken | Refused) else Taken("")
     out = []
-    for item in turn.sends:
+    for item in turn.sends + turn.volatile:
         name = item.lane.partition(":")[0]
         written = edges[name].write(item, now)
         if isinstance(written, Failure):

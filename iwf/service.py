@@ -18,6 +18,7 @@ from iwf.engine.store.base import IStore
 from iwf.engine.store.sqlite import SqliteStore
 from iwf.errors import IwfError
 from iwf.ids import Ids
+from iwf.names import Resolver
 from iwf.sip.edge import SipEdge
 from iwf.sip.settings import Hop
 from iwf.sip.transport import connected_udp_socket
@@ -68,7 +69,8 @@ class Daemon(MultiService):
         edges: list[Service] = []
         if settings.sip.listen:
             edges.append(SipEdge(settings.sip, reactor, reactor, intake, lanes, ids,
-                                 Logger(namespace="iwf.sip"), self._connected_socket))
+                                 Logger(namespace="iwf.sip"), Resolver(reactor, settings.sip.dns_servers),
+                                 self._connected_socket))
         if settings.xmpp.components:
             edges.append(XmppEdge(settings.xmpp, reactor, intake, lanes, ids))
         if settings.smpp.links:

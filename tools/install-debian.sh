@@ -16,10 +16,13 @@ ejabberd                  command -v ejabberdctl
 kamailio                  command -v kamailio
 kamailio-sqlite-modules   installed kamailio-sqlite-modules
 kamailio-presence-modules installed kamailio-presence-modules
+kamailio-tls-modules      installed kamailio-tls-modules
 sip-tester                command -v sipp
 baresip-core              command -v baresip
+dnsmasq-base              command -v dnsmasq
 nodejs                    command -v node
 npm                       command -v npm
+openssl                   command -v openssl
 END
 }
 UNITS="prosody.service ejabberd.service kamailio.service epmd.socket epmd.service"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make the environment that everything runs in: .venv with the gateway (editable), its test tools and
-# an SMPP library as test peer, and node's SMPP library in .cache/node.  A no-op when nothing changed.
+# an SMPP library as test peer, and node's libraries for test peers in .cache/node.  A no-op when nothing changed.
 #
 #   PYTHON=python3.12 tools/install-python.sh     chooses the interpreter
 set -eu
@@ -61,14 +61,14 @@ fi
 node=$(checksum tests/peers/node/package.json)
 if ! stamped "$NODE/stamp" "$node"; then
     if ! command -v npm >/dev/null; then
-        echo "npm not found; the tests against the SMSC are skipped." >&2
+        echo "npm not found; the tests against peers on node are skipped." >&2
     else
         mkdir -p "$NODE"
         cp tests/peers/node/package.json "$NODE/package.json"
         if (cd "$NODE" && npm install --silent --no-audit --no-fund --no-package-lock); then
             echo "$node" >"$NODE/stamp"
         else
-            echo "node's library smpp could not be installed; the tests against the SMSC are skipped." >&2
+            echo "node's libraries could not be installed; the tests against peers on node are skipped." >&2
         fi
     fi
 fi

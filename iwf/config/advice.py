@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from attrs import evolve
 
+from iwf.config.certificates import open_keys, uncovered, unverified
 from iwf.config.read import Draft
-from iwf.config.rules import Rule, served, sources
+from iwf.config.rules import Rule, served, sip_domains, sources
 from iwf.config.values import is_loopback
 from iwf.errors import Problem
 from iwf.mapping.route import domain_matches
@@ -32,10 +33,17 @@ def open_network(draft: Draft) -> Iterator[Problem]:
             yield Problem(f"{entry.path}.connect", "leaves this machine without TLS")
 
 
+def open_websocket(draft: Draft) -> Iterator[Problem]:
+    """RFC 7118 7: a browser's messages belong under TLS, ours or that of a web server in front."""
+    for index, hop in enumerate((draft.sip.listen or []) if draft.sip else []):
+        if hop.transport == "ws" and not ip_address(hop.host).is_loopback:
+            yield Problem(f"sip.listen[{index}]", "carries messages without TLS; use wss")
+
+
 def anybody(draft: Draft) -> Iterator[Problem]:
     """SIP-63: only configured peers should be served."""
     for entry in draft.trunks:
-        if any(
+        if not entry.table.digest and any(
             "/" in source and ip_network(source).prefixlen == 0 for source in sources(entry.table)
         ):
             yield Problem(
@@ -47,12 +55,7 @@ def unreachable_domains(draft: Draft) -> Iterator[Problem]:
     """A SIP domain that is listed but has no trunk can be addressed, but not reached."""
     for entry in draft.components if draft.complete("sip.trunk") else ():
         table = entry.table
-        known = [
-            name
-            for trunk in draft.trunks
-            if trunk.table.tenant == table.tenant
-            for name in trunk.table.domains
-        ]
+        known = sip_domains(draft, table.tenant)
         for index, name in enumerate(table.serves or () if table.bridges == "sip" else ()):
             if "*" not in name and not any(domain_matches(pattern, name) for pattern in known):
                 yield Problem(
@@ -115,5 +118,6 @@ def receipts(draft: Draft) -> Iterator[Problem]:
 
 
 ADVICE: tuple[Rule, ...] = (
-    tcp_beside_udp, open_network, anybody, unreachable_domains, ambiguous, idle, receipts,
+    tcp_beside_udp, open_network, open_websocket, anybody, unverified,
+    uncovered, open_keys, unreachable_domains, ambiguous, idle, receipts,
 )  # fmt: skip

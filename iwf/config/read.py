@@ -17,6 +17,8 @@ from attrs import define, field, frozen
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from iwf.config.kinds import Table
+from iwf.config.registrar import AccountTable, RegistrarTable
 from iwf.config.tables import (
     ALTERNATIVES,
     LIST,
@@ -29,7 +31,6 @@ from iwf.config.tables import (
     NodeTable,
     SipTable,
     SmppTable,
-    Table,
     TrunkTable,
     XmppTable,
 )
@@ -41,7 +42,7 @@ KeyPath = tuple[int | str, ...]
 MOST_SECRET_OCTETS = 4096
 PASSWORD_OCTETS = 8  # SMPP 3.4 5.2.2: a C-octet string of 9 with the closing NUL
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_SECRET_KEY = re.compile(r"(secret|password)(_file|_env)?")
+_SECRET_KEY = re.compile(r"(secret|password)(_file|_env)?|ha1")
 
 _TEXTS = {
     "missing": "is required",
@@ -95,6 +96,9 @@ class Draft:
     aliases: list[Entry[AliasTable]] = field(factory=list)
     trunks: list[Entry[TrunkTable]] = field(factory=list)
     links: list[Entry[LinkTable]] = field(factory=list)
+    registrar: RegistrarTable | None = None
+    accounts: list[Entry[AccountTable]] = field(factory=list)
+    """Of the registrar."""
     broken: set[str] = field(factory=set)
     """Kinds of tables (``sip.trunk``) of which at least one could not be read: nothing may be said
     to be missing among them."""
@@ -130,6 +134,11 @@ def read_document(raw: Mapping[str, Any], folder: Path, environ: Mapping[str, st
     draft.aliases = list(_entries(draft, raw, "sip.alias", AliasTable))
     draft.trunks = list(_entries(draft, raw, "sip.trunk", TrunkTable))
     draft.links = list(_entries(draft, raw, "smpp.link", LinkTable))
+    sip = raw.get("sip")
+    if isinstance(sip, dict) and isinstance(sip.get("registrar"), dict):
+        draft.registrar = _read(draft, RegistrarTable, sip["registrar"], ("sip", "registrar"))
+        accounts = sip["registrar"].get("accounts", [])
+        draft.accounts = list(_tables(draft, accounts, ("sip", "registrar", "accounts"), AccountTable))
     return draft
 
 
@@ -137,6 +146,11 @@ def _entries(draft: Draft, raw: Mapping[str, Any], kind: str, table: type[T]) ->
     section, key = kind.split(".")
     found = raw.get(section, {})
     items = found.get(key, []) if isinstance(found, dict) else None
+    yield from _tables(draft, items, (section, key), table)
+
+
+def _tables(draft: Draft, items: object, at: tuple[str, ...], table: type[T]) -> Iterator[Entry[T]]:
+    kind = ".".join(at)
     if not isinstance(items, list):
         draft.broken.add(kind)
         return
@@ -144,11 +158,12 @@ def _entries(draft: Draft, raw: Mapping[str, Any], kind: str, table: type[T]) ->
         if not isinstance(item, dict):
             draft.broken.add(kind)
             continue
-        loc = (section, key, index)
+        loc: KeyPath = (*at, index)
         value = _read(draft, table, item, loc)
         secret = Hidden()
-        for name, most in (("secret", MOST_SECRET_OCTETS), ("password", PASSWORD_OCTETS)):
-            if name in table.model_fields:
+        for name in ("secret", "password"):
+            if name in table.model_fields and _wants_secret(table, item):
+                most = PASSWORD_OCTETS if table is LinkTable else MOST_SECRET_OCTETS
                 secret = _secret(draft, path_text(loc), item, name, most)
         if value is not None:
             yield Entry(path_text(loc), value, secret)
@@ -189,7 +204,7 @@ def _problem(table: type[Table], details: ErrorDetails, at: KeyPath) -> Problem:
         )
     context = {key: _plain(limit) for key, limit in details.get("ctx", {}).items()}
     text = _TEXTS.get(kind, details["msg"]).format_map({"error": "", **context})
-    secret = bool(inside) and _SECRET_KEY.fullmatch(str(inside[-1])) is not None
+    secret = any(_SECRET_KEY.fullmatch(str(part)) is not None for part in inside)
     return Problem(path, text.replace("'", '"') + ("" if secret else _got(value)))
 
 
@@ -201,7 +216,7 @@ def _plain(limit: object) -> object:
 def _did_you_mean(table: type[Table], inside: list[int | str]) -> str:
     for part in inside[:-1]:
         table = table.nested.get(str(part), table)
-    near = difflib.get_close_matches(str(inside[-1]), table.model_fields, n=1)
+    near = difflib.get_close_matches(str(inside[-1]), table.keys(), n=1)
     return f' (did you mean "{near[0]}"?)' if near else ""
 
 
@@ -228,6 +243,13 @@ def path_text(path: KeyPath) -> str:
             name = part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
             text += f".{name}" if text else name
     return text
+
+
+def _wants_secret(table: type[Table], item: Mapping[str, Any]) -> bool:
+    """Whether a table must have its secret: a trunk has one with an account, a user may have hashes instead."""
+    if table is TrunkTable:
+        return any(key == "username" or key.startswith("password") for key in item)
+    return table is not AccountTable or "ha1" not in item or any(key.startswith("password") for key in item)
 
 
 def _secret(draft: Draft, path: str, raw: Mapping[str, Any], name: str, most: int) -> Hidden:

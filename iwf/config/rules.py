@@ -21,7 +21,11 @@ from iwf.config.read import Draft, Entry
 from iwf.config.values import is_wildcard, literal_address
 from iwf.errors import Problem
 from iwf.mapping.route import domain_matches
+from iwf.sip.digest import algorithms_of
+from iwf.sip.verifier import Secret
 
+REGISTRAR = "registrar"
+"""The name of the registrar among the trunks."""
 Rule = Callable[[Draft], Iterator[Problem]]
 DomainTable = ComponentTable | AliasTable
 
@@ -38,17 +42,28 @@ def served(draft: Draft, entry: Entry[ComponentTable] | Entry[AliasTable]) -> tu
         direct = {
             other.table.domain for other in draft.components if other.table.scheme == "direct"
         }
-        domains = (name for trunk in _trunks(draft, table.tenant) for name in trunk.table.domains)
+        domains = sip_domains(draft, table.tenant)
         return tuple(dict.fromkeys(name for name in domains if name not in direct))
     return ("*",)
 
 
 def sources(trunk: TrunkTable) -> tuple[str, ...]:
-    """From where a trunk may speak (SIP-63); by default the address it is sent to."""
+    """From where a trunk may speak (SIP-63); by default the address it is sent to, and none when it
+    is known by its certificate."""
     if trunk.allowed_sources is not None:
         return tuple(trunk.allowed_sources)
+    if trunk.allowed_names is not None:
+        return ()
     own = literal_address(trunk.next_hop.host) if trunk.next_hop else None
     return () if own is None else (own,)
+
+
+def sip_domains(draft: Draft, tenant: str) -> list[str]:
+    """The native SIP domains of a tenant: of its trunks, and of the registrar."""
+    domains = [name for trunk in _trunks(draft, tenant) for name in trunk.table.domains]
+    if draft.registrar is not None and draft.registrar.tenant == tenant:
+        domains.append(draft.registrar.domain)
+    return domains
 
 
 def _trunks(draft: Draft, tenant: str) -> list[Entry[TrunkTable]]:
@@ -126,6 +141,8 @@ def own_domains_are_not_native(draft: Draft) -> Iterator[Problem]:
         for e in draft.trunks
         for i, name in enumerate(e.table.domains)
     ]
+    if draft.registrar is not None:
+        native.append(("sip.registrar.domain", draft.registrar.domain, ""))
     for path, name, holder in native:
         owner = own.get(name)
         if owner is None:
@@ -158,8 +175,7 @@ def direct_scheme(draft: Draft) -> Iterator[Problem]:
                 text = f"is also {other.path}.domain: its users would meet themselves"
                 yield Problem(f"{entry.path}.domain", text)
         if table.bridges == "sip" and draft.complete("sip.trunk"):
-            trunks = _trunks(draft, table.tenant)
-            patterns = (pattern for trunk in trunks for pattern in trunk.table.domains)
+            patterns = sip_domains(draft, table.tenant)
             if not any(domain_matches(pattern, table.domain) for pattern in patterns):
                 text = f"no [[sip.trunk]] of tenant {table.tenant} has {table.domain}"
                 yield Problem(f"{entry.path}.scheme", text)
@@ -170,7 +186,7 @@ def counterparts(draft: Draft) -> Iterator[Problem]:
     for entry in draft.components:
         tenant = entry.table.tenant
         if entry.table.bridges == "sip":
-            if not _trunks(draft, tenant):
+            if not sip_domains(draft, tenant):
                 yield from _missing(draft, entry.path, tenant, "sip.trunk", "[[sip.trunk]]")
             if not _aliases(draft, tenant, "xmpp"):
                 # Without it a SIP user would see no sender whom he could answer.
@@ -181,7 +197,7 @@ def counterparts(draft: Draft) -> Iterator[Problem]:
             yield from _missing(draft, entry.path, tenant, "smpp.link", "[[smpp.link]]")
     for alias in draft.aliases:
         tenant = alias.table.tenant
-        if not _trunks(draft, tenant):
+        if not sip_domains(draft, tenant):
             yield from _missing(draft, alias.path, tenant, "sip.trunk", "[[sip.trunk]]")
         if alias.table.bridges == "xmpp":
             if not _components(draft, tenant, "sip"):
@@ -213,7 +229,7 @@ def serves_somebody(draft: Draft) -> Iterator[Problem]:
     for entry in draft.components:
         if (
             draft.complete("sip.trunk")
-            and _trunks(draft, entry.table.tenant)
+            and sip_domains(draft, entry.table.tenant)
             and not served(draft, entry)
         ):
             yield Problem(
@@ -225,7 +241,7 @@ def sip_section(draft: Draft) -> Iterator[Problem]:
     """With SIP peers there must be a place to listen, and a name to be answered at."""
     if draft.sip is None:
         return
-    if not draft.sip.listen and (draft.sip.alias or draft.sip.trunk):
+    if not draft.sip.listen and (draft.sip.alias or draft.sip.trunk or draft.sip.registrar):
         yield Problem("sip.listen", "is required: SIP peers must reach the gateway somewhere")
     if not draft.sip.host and any(is_wildcard(hop.host) for hop in draft.sip.listen or ()):
         # SIP-45: sent-by names the listener, and the wildcard address names nothing.
@@ -233,14 +249,48 @@ def sip_section(draft: Draft) -> Iterator[Problem]:
 
 
 def trunks(draft: Draft) -> Iterator[Problem]:
-    """SIP-63: only known peers may speak. MSG-28: large requests only where TCP is sure."""
+    """SIP-63: only known peers may speak. MSG-28: large requests only where a stream is sure."""
     for entry in draft.trunks:
-        if not sources(entry.table):
+        if not sources(entry.table) and not entry.table.allowed_names:
             text = "is required: next_hop holds no IP address that could be the default"
             yield Problem(f"{entry.path}.allowed_sources", text)
         hop = entry.table.next_hop
-        if entry.table.trusted_large and (hop is None or hop.transport != "tcp"):
-            yield Problem(f"{entry.path}.trusted_large", "needs a next_hop by tcp")
+        if entry.table.trusted_large and (hop is None or hop.transport == "udp"):
+            yield Problem(f"{entry.path}.trusted_large", "needs a next_hop by tcp or tls")
+        if entry.table.digest and not entry.table.username:
+            yield Problem(f"{entry.path}.digest", "needs a username and a password")
+        if entry.secret and not entry.table.username:
+            yield Problem(f"{entry.path}.username", "is required with a password")
+        if entry.table.identities and not _aliases_of(draft, entry.table.tenant):
+            text = f"needs a [[sip.alias]] in tenant {entry.table.tenant}"
+            yield Problem(f"{entry.path}.register", text)
+        yield from _repeated(_elements(f"{entry.path}.register", entry.table.identities), "is the same as")
+
+
+def _aliases_of(draft: Draft, tenant: str) -> list[Entry[AliasTable]]:
+    return [e for e in draft.aliases if e.table.tenant == tenant]
+
+
+def registrar(draft: Draft) -> Iterator[Problem]:
+    """The users of the registrar's domain can be told from everybody else, and can all be asked."""
+    table = draft.registrar
+    if table is None:
+        return
+    for entry in draft.trunks:
+        if table.domain in entry.table.domains:
+            yield Problem("sip.registrar.domain", f"{table.domain} is reached by {entry.path} already")
+        if entry.table.label == REGISTRAR:
+            yield Problem(f"{entry.path}.name", f"must not be {REGISTRAR}, as there is a registrar")
+    if table.min_expires > table.max_expires:
+        yield Problem("sip.registrar.min_expires", f"must not be longer than max_expires ({table.max_expires})")
+    # ADDR-20: names that differ in case alone are one user.
+    users = ((f"{e.path}.user", e.table.user.lower()) for e in draft.accounts)
+    yield from _repeated(users, "is the same as")
+    secrets = [Secret(entry.secret, tuple(entry.table.ha1.items())) for entry in draft.accounts]
+    asked = algorithms_of(table.algorithms)
+    if not any(all(secret.knows(algorithm) for secret in secrets) for algorithm in asked):
+        # SIP-62: who will answer a challenge is not known when it is made.
+        yield Problem("sip.registrar.accounts", "have no algorithm in common: give all a hash of the same kind")
 
 
 def numbers(draft: Draft) -> Iterator[Problem]:
@@ -287,5 +337,5 @@ def patience(draft: Draft) -> Iterator[Problem]:
 
 RULES: tuple[Rule, ...] = (
     unique_names, unique_lists, own_domains_are_not_native, direct_scheme, counterparts,
-    serves_somebody, sip_section, trunks, numbers, patience,
+    serves_somebody, sip_section, trunks, registrar, numbers, patience,
 )  # fmt: skip

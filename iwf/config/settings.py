@@ -13,13 +13,15 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from iwf.config.advice import ADVICE
+from iwf.config.certificates import certificate_files, tls_listeners, tls_trunks
 from iwf.config.tables import PROFILES, LinkTable, NodeTable, PoolTable, ProfileTable, SipTable
 from iwf.config.read import Draft, Entry, Hidden, read_document, readable_by_all
-from iwf.config.rules import RULES, served, sources
+from iwf.config.rules import RULES, served
+from iwf.config.sip import registrar_settings, sip_settings
 from iwf.errors import ConfigError, Problem
 from iwf.mapping.model import SIP, TEL, XMPP
 from iwf.mapping.settings import Alias, Gateway, Link, NumberPool, Patience, Scheme, Trunk
-from iwf.sip.settings import SipAlias, SipSettings, TrunkSettings
+from iwf.sip.settings import SipSettings
 from iwf.smpp.settings import LinkSettings, Profile, SmppSettings
 from iwf.xmpp.settings import ComponentSettings, XmppSettings
 
@@ -186,11 +188,13 @@ def _draft(path: Path, environ: Mapping[str, str]) -> Draft:
 
 def _holds_secret(raw: Mapping[str, Any]) -> bool:
     """Whether a secret is written in the file itself."""
-    for section, kind, key in (("xmpp", "component", "secret"), ("smpp", "link", "password")):
-        tables = raw.get(section)
-        entries = tables.get(kind) if isinstance(tables, dict) else None
-        if isinstance(entries, list) and any(
-            isinstance(entry, dict) and key in entry for entry in entries
+    for path, keys in (("xmpp component", ("secret",)), ("smpp link", ("password",)), ("sip trunk", ("password",)),
+                       ("sip registrar accounts", ("password", "ha1"))):
+        found: Any = raw
+        for part in path.split():
+            found = found.get(part) if isinstance(found, dict) else None
+        if isinstance(found, list) and any(
+            isinstance(entry, dict) and key in entry for entry in found for key in keys
         ):
             return True
     return False
@@ -223,7 +227,7 @@ def _syntax_problem(text: str) -> str:
 def _judged(raw: Mapping[str, Any], folder: Path, environ: Mapping[str, str]) -> Draft:
     """A document read and held against all rules."""
     draft = read_document(raw, folder, environ)
-    for rule in RULES:
+    for rule in (*RULES, tls_listeners, tls_trunks, certificate_files):
         draft.problems.extend(rule(draft))
     for rule in ADVICE:
         draft.warnings.extend(rule(draft))
@@ -243,7 +247,7 @@ def _settings(draft: Draft) -> Settings:
         ),
         _gateway(draft, draft.node, sip),
         _xmpp(draft),
-        _sip(draft, sip),
+        sip_settings(draft, sip),
         SmppSettings(tuple(_smpp_link(entry) for entry in draft.links)),
         tuple(str(problem) for problem in draft.warnings),
     )
@@ -272,7 +276,7 @@ def _gateway(draft: Draft, node: NodeTable, sip: SipTable) -> Gateway:
         trunks=tuple(
             Trunk(f"sip:{e.table.label}", tuple(e.table.domains), e.table.tenant, e.table.phones)
             for e in draft.trunks
-        ),
+        ) + _home(draft),
         links=tuple(_link(e.table) for e in draft.links),
         patience=Patience(**node.patience.model_dump()),
         fold_sip_user=node.fold_sip_user,
@@ -283,6 +287,14 @@ def _gateway(draft: Draft, node: NodeTable, sip: SipTable) -> Gateway:
         stream_limit=node.stream_limit,
         prefix_sender=node.prefix_sender,
     )
+
+
+def _home(draft: Draft) -> tuple[Trunk, ...]:
+    """The registrar's users, who are reached like those of a trunk."""
+    home = registrar_settings(draft)
+    if home is None or draft.registrar is None:
+        return ()
+    return (Trunk(home.lane, (home.domain,), draft.registrar.tenant),)
 
 
 def _link(table: LinkTable) -> Link:
@@ -313,31 +325,6 @@ def _xmpp(draft: Draft) -> XmppSettings:
             )
             for e in draft.components
         )
-    )
-
-
-def _sip(draft: Draft, sip: SipTable) -> SipSettings:
-    trunks = (
-        TrunkSettings(
-            name=e.table.label,
-            lane=f"sip:{e.table.label}",
-            domains=tuple(e.table.domains),
-            next_hop=e.table.next_hop,
-            allowed_sources=sources(e.table),
-            profile=e.table.profile,
-            accept_code=e.table.s2x_accept,
-            hold=e.table.s2x_hold / 1000,
-            trusted_large=e.table.trusted_large,
-            charset_parameter=e.table.charset_parameter,
-            trusted_identity=e.table.trusted_identity,
-            shared=e.table.shared,
-            window=e.table.window,
-        )
-        for e in draft.trunks
-    )
-    aliases = (SipAlias(e.table.domain, _WORLDS[e.table.bridges]) for e in draft.aliases)
-    return SipSettings(
-        tuple(sip.listen or ()), tuple(aliases), tuple(trunks), sip.host, sip.max_message
     )
 
 

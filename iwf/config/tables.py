@@ -7,25 +7,43 @@ table are in :mod:`iwf.config.rules`.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     SecretStr,
-    StringConstraints,
     Tag,
 )
-from pydantic_core import PydanticCustomError
 
-from iwf.config import values
+from iwf.config.kinds import (
+    NUMBER,
+    Count,
+    CertificateName,
+    DnsServer,
+    DomainName,
+    Endpoint,
+    Host,
+    Label,
+    Listener,
+    NextHop,
+    Npi,
+    Number,
+    Origin,
+    Patterns,
+    Prefix,
+    Seconds,
+    Source,
+    Table,
+    Text,
+    Ton,
+    Algorithms,
+    AddressOfRecord,
+    matching,
+    octets,
+)
 from iwf.mapping.settings import DAY, Patience
-from iwf.sip.settings import Hop, SipSettings
+from iwf.sip.settings import SipSettings
 from iwf.smpp.settings import Profile
 
 PROFILES = {
@@ -36,76 +54,10 @@ PROFILES = {
 }
 """SMSC profiles that can be named instead of being written out (SMS-19, SMS-21)."""
 
-NUMBER = r"\+[1-9][0-9]{0,14}|[0-9]{3,8}"
-"""A canonical telephone number (ADDR-36) or a short code."""
-
 #: Marks of the alternatives of a key that takes more than one type, and those keys.  In the paths
 #: that pydantic gives, a mark follows the key; it is no part of the path in the file.
 LIST, TABLE, NAME = "<list>", "<table>", "<name>"
 ALTERNATIVES = frozenset({"number_pool", "profile"})
-
-
-def _text(convert: Any) -> Any:
-    """Type check first, then ``convert``, whose result need not be a text."""
-
-    def check(value: object) -> object:
-        if not isinstance(value, str):
-            raise PydanticCustomError("string_type", "must be a text")
-        return convert(value)
-
-    return check
-
-
-def _matching(pattern: str, what: str) -> Any:
-    """A text of a given form; ``what`` is the text of the error."""
-    form = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not form.fullmatch(value):
-            raise ValueError(f"must be {what}")
-        return value
-
-    return AfterValidator(check)
-
-
-Seconds = Annotated[float, Field(ge=0.1, le=3660 * DAY)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Text = Annotated[
-    str, StringConstraints(min_length=1, max_length=4096), _matching(r"[^\x00]+", "free of NUL")
-]
-DomainName = Annotated[str, AfterValidator(values.domain_name)]
-Host = Annotated[str, AfterValidator(values.host)]
-Patterns = Annotated[
-    list[Annotated[str, AfterValidator(values.domain_pattern)]], Field(min_length=1)
-]
-Endpoint = Annotated[str, AfterValidator(values.endpoint)]
-NextHop = Annotated[Hop, BeforeValidator(_text(values.hop))]
-Listener = Annotated[Hop, BeforeValidator(_text(values.listener))]
-Source = Annotated[str, AfterValidator(values.source)]
-Label = Annotated[str, _matching(r"[!-~]{1,64}", "1 to 64 visible ASCII characters")]
-"""A name that ends up in lane names, rows and logs."""
-Number = Annotated[str, _matching(NUMBER, 'a number such as "+4915100000001" or a short code')]
-Prefix = Annotated[str, _matching(r"|\+[0-9]{0,15}", 'such as "+49"; "+" or "" for any number')]
-Ton = Annotated[int, Field(ge=0, le=7)]
-Npi = Annotated[int, Field(ge=0, le=18)]
-
-
-def octets(most: int) -> Any:
-    """An SMPP C-octet string of up to ``most`` octets without the closing NUL."""
-    return _matching(rf"[ -~]{{0,{most}}}", f"at most {most} printable ASCII characters")
-
-
-class Table(BaseModel):
-    """Base of all tables."""
-
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True,
-        allow_inf_nan=False, hide_input_in_errors=True,
-    )  # fmt: skip
-    nested: ClassVar[dict[str, type[Table]]] = {}
-    """The tables inside this one, by key."""
-    related: ClassVar[frozenset[str]] = frozenset()
-    """The keys that rules look at; with a fault in another one, the rules can still be applied."""
 
 
 class PatienceTable(Table):
@@ -165,26 +117,60 @@ class ComponentTable(Table):
 class AliasTable(Table):
     """``[[sip.alias]]``"""
 
-    related = frozenset({"domain", "bridges", "serves", "scheme", "tenant"})
+    related = frozenset(
+        {"domain", "bridges", "serves", "scheme", "tenant", "certificate", "key"}
+    )
 
     domain: DomainName
     bridges: Literal["xmpp", "sms"]
     serves: Patterns | None = None
     scheme: Literal["alias", "direct"] = "alias"
     tenant: Label = "default"
+    certificate: Text | None = None
+    key: Text | None = None
+
+
+class TrunkTlsTable(Table):
+    """``[sip.trunk.tls]`` (SIP-49)."""
+
+    certificate: Text | None = None
+    key: Text | None = None
+    ca: Text | None = None
+    verify: bool = True
+
+
+class TlsTable(Table):
+    """``[sip.tls]`` (SIP-49)."""
+
+    certificate: Text | None = None
+    key: Text | None = None
+    ca: Text | None = None
+    verify_clients: Literal["no", "optional", "required"] = "optional"
+
+
+class WebSocketTable(Table):
+    """``[sip.websocket]`` (RFC 7118)."""
+
+    origins: list[Origin] = []
+    max_connections: Count = SipSettings().max_websockets
 
 
 class TrunkTable(Table):
     """``[[sip.trunk]]``"""
 
     related = frozenset(
-        {"name", "domains", "next_hop", "allowed_sources", "tenant", "trusted_large"}
-    )
+        {
+            "name", "domains", "next_hop", "allowed_sources", "allowed_names", "tenant",
+            "trusted_large", "allow_sips", "tls", "username", "digest", "register",
+        }
+    )  # fmt: skip
+    nested = {"tls": TrunkTlsTable}
 
     name: Label | None = None
     domains: Patterns
     next_hop: NextHop | None = None
     allowed_sources: Annotated[list[Source], Field(min_length=1)] | None = None
+    allowed_names: Annotated[list[CertificateName], Field(min_length=1)] | None = None
     tenant: Label = "default"
     phones: bool = False  # ADDR-37
     profile: Literal["rfc7572", "draft"] = "rfc7572"  # MSG-5, MSG-6
@@ -192,9 +178,23 @@ class TrunkTable(Table):
     s2x_hold: Annotated[int, Field(ge=0, le=4000)] = 0  # MSG-32, milliseconds
     trusted_large: bool = False  # MSG-28
     charset_parameter: bool = True  # MSG-9
+    cpim: Literal["auto", "always", "never"] = "auto"  # RCPT-1
+    receipt_on_200: bool = False  # RCPT-7
     trusted_identity: bool = False  # MSG-1
     shared: bool = True  # ERR-12
+    allow_sips: bool = False  # ADDR-56
     window: Count = SipSettings().window
+    username: Annotated[str, matching(r"[^\x00-\x1f\x7f]{0,255}", "free of control characters")] = ""  # SIP-60
+    password: SecretStr | None = None
+    password_file: Text | None = None
+    password_env: Text | None = None
+    realm: Annotated[str, matching(r"[^\x00-\x1f\x7f]{0,255}", "free of control characters")] = ""
+    digest: bool = False  # SIP-62
+    algorithms: Algorithms = []
+    # SIP-80; every model has a method of the name that the key has in the file.
+    identities: list[AddressOfRecord] = Field([], alias="register")
+    registrar: NextHop | None = None
+    tls: TrunkTlsTable = TrunkTlsTable()
 
     @property
     def label(self) -> str:
@@ -205,20 +205,25 @@ class TrunkTable(Table):
 class SipTable(Table):
     """``[sip]``"""
 
-    related = frozenset({"listen", "host", "alias", "trunk"})
+    related = frozenset({"listen", "host", "alias", "trunk", "tls", "registrar"})
+    nested = {"tls": TlsTable, "websocket": WebSocketTable}
 
     listen: Annotated[list[Listener], Field(min_length=1)] | None = None
     host: Host = ""
     max_message: Annotated[int, Field(ge=1300, le=16_777_216)] = SipSettings().max_message  # SIP-14
+    dns_servers: list[DnsServer] = []
+    tls: TlsTable = TlsTable()
+    websocket: WebSocketTable = WebSocketTable()
     alias: list[dict[str, Any]] = []
     trunk: list[dict[str, Any]] = []
+    registrar: dict[str, Any] = {}
 
 
 class PoolTable(Table):
     """``number_pool = { prefix = ..., width = ... }`` (ADDR-44)."""
 
     prefix: Annotated[
-        str, _matching(r"\+?[A-Za-z0-9]{1,8}", "1 to 8 letters or digits, with a + in front or not")
+        str, matching(r"\+?[A-Za-z0-9]{1,8}", "1 to 8 letters or digits, with a + in front or not")
     ]
     width: Annotated[int, Field(ge=1, le=12)]
 
@@ -243,8 +248,8 @@ class ProfileTable(Table):
     short_code_npi: Npi = Profile().short_code_npi
     vnum_ton: Ton | None = None
     vnum_npi: Npi | None = None
-    country_code: Annotated[str, _matching(r"|[1-9][0-9]{0,2}", 'such as "49", without +')] = ""
-    national_prefix: Annotated[str, _matching(r"[0-9]{0,4}", "at most 4 digits")] = ""
+    country_code: Annotated[str, matching(r"|[1-9][0-9]{0,2}", 'such as "49", without +')] = ""
+    national_prefix: Annotated[str, matching(r"[0-9]{0,4}", "at most 4 digits")] = ""
     unknown_is_international: bool = False
     ask_receipts: bool = True
     max_segments: Annotated[int, Field(ge=1, le=255)] = Profile().max_segments
@@ -253,7 +258,7 @@ class ProfileTable(Table):
     ia5_is_gsm: bool = False
     normal_priority: Annotated[int, Field(ge=0, le=3)] = 0
     unknown_subscriber_errors: list[
-        Annotated[str, _matching(r"[!-~]{1,8}", "an error code as receipts write it")]
+        Annotated[str, matching(r"[!-~]{1,8}", "an error code as receipts write it")]
     ] = []
 
 
@@ -296,7 +301,7 @@ class LinkTable(Table):
 
     name: Label | None = None
     connect: Endpoint
-    system_id: Annotated[str, _matching(r"[!-~]{1,15}", "1 to 15 visible ASCII characters")]
+    system_id: Annotated[str, matching(r"[!-~]{1,15}", "1 to 15 visible ASCII characters")]
     password: SecretStr | None = None
     password_file: Text | None = None
     password_env: Text | None = None
@@ -306,7 +311,7 @@ class LinkTable(Table):
     prefixes: Annotated[list[Prefix], Field(min_length=1)]
     number_pool: NumberPool
     service_number: Annotated[
-        str, _matching(rf"|{NUMBER}", "a telephone number or a short code")
+        str, matching(rf"|{NUMBER}", "a telephone number or a short code")
     ] = ""
     profile: SmscProfile = "default"
     tenant: Label = "default"

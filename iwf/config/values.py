@@ -11,18 +11,26 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import idna
 
-from iwf.sip.settings import Hop
+from iwf.sip.digest import ALGORITHMS, algorithm_of
+from iwf.sip.grammar import SipSyntaxError
+from iwf.sip.settings import Hop, Target
+from iwf.sip.uri import Uri, parse_uri
 
-SIP_PORT = 5060
-"""Where a SIP address without a port is (RFC 3261 19.1.2)."""
+SIP_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
+"""Where a SIP address without a port is, by transport (RFC 3261 19.1.2, RFC 7118 5.2.1)."""
+DNS_PORT = 53
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}")
 _HOST_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:;@]+)(?::(?P<port>[0-9]{1,5}))?")
 _HOP = re.compile(
-    r"(?:(?P<scheme>sip|udp|tcp):)?"
+    r"(?:(?P<scheme>sips?|udp|tcp|tls|wss?):)?"
     rf"(?P<address>{_HOST_PORT.pattern})"
     r"(?P<params>(?:;[a-z]+(?:=[a-z]+)?)*)",
+    re.IGNORECASE,
+)
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[^\[\]]*\]|[^\[\]:;@/]+)(?::(?P<port>[0-9]{1,5}))?/?",
     re.IGNORECASE,
 )
 #: Kinds of Twisted client endpoints that have no ``name=value`` in their shortest form.
@@ -75,19 +83,36 @@ def endpoint(text: str) -> str:
 
 
 def hop(text: str) -> Hop:
-    """A SIP transport address: ``udp:host:port``, ``tcp:host``, ``host:port`` (UDP) or
-    ``sip:host:port;transport=tcp``."""
+    """A SIP transport address: ``udp:host:port``, ``tcp:host``, ``tls:host``, ``host:port`` (UDP),
+    ``sip:host:port;transport=tcp`` or ``sips:host``."""
+    address = _target(text)
+    transport = address.transport or "udp"
+    return Hop(transport, address.host, address.port or SIP_PORTS[transport])
+
+
+def next_hop(text: str) -> Hop | Target:
+    """A SIP transport address, written as a :func:`hop`; without a port, a name is to be located
+    (SIP-50)."""
+    address = _target(text)
+    if address.transport in ("ws", "wss"):
+        raise ValueError("cannot be a WebSocket: only clients open those (RFC 7118)")
+    if address.port is None and _ip(address.host) is None:
+        return address
+    return hop(text)
+
+
+def _target(text: str) -> Target:
     found = _HOP.fullmatch(text)
     if found is None:
         raise ValueError('must be such as "udp:192.0.2.1:5060" or "sip:192.0.2.1;transport=tcp"')
-    scheme = (found["scheme"] or "udp").lower()
+    scheme = (found["scheme"] or "").lower()
     params = [param for param in found["params"].lower().split(";") if param]
-    if scheme == "sip":
-        scheme = _transport(params)
+    if scheme in ("sip", "sips"):
+        scheme = _transport(params, scheme == "sips")
     elif params:
         raise ValueError('takes parameters only after "sip:"')
-    port = SIP_PORT if found["port"] is None else _port(found["port"])
-    return Hop(scheme, host(found["host"]), port)
+    port = None if found["port"] is None else _port(found["port"])
+    return Target(host(found["host"]), port, scheme)
 
 
 def listener(text: str) -> Hop:
@@ -96,6 +121,71 @@ def listener(text: str) -> Hop:
     if _ip(address.host) is None:
         raise ValueError("must hold an IP address, not a name")
     return address
+
+
+def dns_server(text: str) -> tuple[str, int]:
+    """Address and port of a name server: ``192.0.2.53``, ``127.0.0.1:5353`` or ``[::1]:53``."""
+    found = _HOST_PORT.fullmatch(text)
+    address = None if found is None else _ip(found["host"].strip("[]"))
+    if found is None or address is None:
+        raise ValueError('must be an IP address, with a port or not, such as "127.0.0.1:5353"')
+    return str(address), DNS_PORT if found["port"] is None else _port(found["port"])
+
+
+def origin(text: str) -> str:
+    """A web site as browsers name it in ``Origin`` (RFC 6454 6.1)."""
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        raise ValueError('must be such as "https://chat.example.com"')
+    name = host(found["host"])
+    port = f":{_port(found['port'])}" if found["port"] else ""
+    return f"{found['scheme'].lower()}://{f'[{name}]' if ':' in name else name}{port}"
+
+
+def certificate_name(text: str) -> str:
+    """A name as certificates hold it; ``*.example`` is a name like any other there (RFC 5922 7.2)."""
+    return "*." + domain_name(text[2:]) if text.startswith("*.") else domain_name(text)
+
+
+def address_of_record(text: str) -> str:
+    """A SIP URI with a user and a host and nothing else (RFC 3261 6)."""
+    try:
+        uri = parse_uri(text)
+        uri.user_text()
+    except SipSyntaxError:
+        raise ValueError('must be a SIP address such as "sip:user@example.net"') from None
+    plain = Uri("sip", uri.user, host=uri.host, port=uri.port)
+    if not uri.user or uri != plain:
+        raise ValueError('must be a SIP address such as "sip:user@example.net"')
+    return str(plain)
+
+
+def user_part(text: str) -> str:
+    """The user part of a SIP address, not escaped."""
+    if not text or len(text) > 255 or not text.isprintable() or set(text) & set('"\\: @'):
+        raise ValueError('must be a user name without blanks, quotes, ":" and "@"')
+    return text
+
+
+def algorithm(text: str) -> str:
+    """The name of a hash algorithm for challenges, as IANA has it."""
+    found = algorithm_of(text)
+    if found is None or found.session or not text:
+        names = ", ".join(f'"{known.name}"' for known in ALGORITHMS)
+        raise ValueError(f"must be one of {names}")
+    return found.name
+
+
+def account_hashes(table: dict[str, str]) -> dict[str, str]:
+    """Hashes of user:domain:password in hex, by the name of the algorithm."""
+    for name, digest in table.items():
+        try:
+            known = algorithm_of(algorithm(name))
+        except ValueError as fault:
+            raise ValueError(f"has a key that {fault}") from None
+        if known is None or not re.fullmatch(r"[0-9A-Fa-f]+", digest) or len(digest) != len(known.digest("")):
+            raise ValueError(f"must have a hash in hex for {name}")
+    return table
 
 
 def source(text: str) -> str:
@@ -144,13 +234,16 @@ def _port(digits: str) -> int:
     return port
 
 
-def _transport(params: list[str]) -> str:
-    """The transport that the parameters of a SIP URI ask for; UDP unless they say otherwise."""
-    chosen = "udp"
+def _transport(params: list[str], secure: bool) -> str:
+    """The transport that the parameters of a SIP URI ask for; empty when they do not.
+
+    :param secure: it is a SIPS URI: TLS, whatever they say (RFC 5630 3.1.3).
+    """
+    chosen = "tls" if secure else ""
     for param in params:
         name, _, value = param.partition("=")
-        if name == "transport" and value in ("udp", "tcp"):
-            chosen = value
+        if name == "transport" and value in ("tcp", "tls") + (() if secure else ("udp",)):
+            chosen = chosen if secure else value
         elif param != "lr":  # SIP-71: loose routing is what we do anyway
-            raise ValueError("takes only ;transport=udp, ;transport=tcp and ;lr")
+            raise ValueError("takes only ;transport=udp, ;transport=tcp, ;transport=tls and ;lr")
     return chosen

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from iwf.engine.alarm import Alarm
 from iwf.engine.intake import Intake
-from iwf.engine.ledger import Ledger
+from iwf.engine.ledger import COMMIT_EVERY, Ledger
 from iwf.engine.outbox import Outbox
 from iwf.engine.store.base import IStore
 from iwf.ids import Ids
@@ -17,12 +17,17 @@ from iwf.mapping.turn import Turn
 
 
 class Engine:
-    """Takes events at :attr:`intake` and gives out items through :attr:`outbox`."""
+    """Takes events at :attr:`intake` and gives out items through :attr:`outbox`.
 
-    def __init__(self, store: IStore, gateway: Gateway, clock: IReactorTime, ids: Ids) -> None:
+    :param commit_every: see :data:`iwf.engine.ledger.COMMIT_EVERY`; 0 in tests that count turns.
+    """
+
+    def __init__(self, store: IStore, gateway: Gateway, clock: IReactorTime, ids: Ids,
+                 commit_every: float = COMMIT_EVERY) -> None:
         self._store = store
         self.outbox = Outbox(clock, self._submit)
-        self._ledger = Ledger(store, gateway, clock, ids, self._released, self.outbox.views)
+        self._ledger = Ledger(store, gateway, clock, ids, self._released, self.outbox.views,
+                              commit_every)
         self.intake = Intake(self._ledger)
         self._alarm = Alarm(store, clock, self._submit)
 
@@ -43,6 +48,5 @@ class Engine:
         """Commit what was offered, give out nothing more, release the store."""
         self.outbox.stop()
         self._alarm.stop()
-        while self._ledger.waiting:
-            self._ledger.flush()
+        self._ledger.stop()
         self._store.close()

@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from iwf.edge import IIntake
 from iwf.engine.ledger import Ledger
-from iwf.mapping.model import Event, Failure, Message, Reason, Refused, Taken, Verdict
+from iwf.mapping.model import Composing, Event, Failure, Message, Reason, Refused, Taken, Verdict
 from iwf.mapping.turn import Held, Turn
 
 #: Events not yet committed before new messages are refused: half a second of work at the budget
@@ -34,8 +34,9 @@ class Intake:
     def offer(self, event: Event) -> Deferred[Verdict]:
         verdict: Deferred[Verdict] = Deferred()
         # Receipts are never refused for lack of room: they shrink the queue.
-        if isinstance(event, Message) and self._ledger.waiting >= HIGH_WATER:
-            verdict.callback(_BUSY)
+        if self._ledger.waiting >= HIGH_WATER and isinstance(event, Message | Composing):
+            # COMP-8: that somebody is typing is dropped without a word.
+            verdict.callback(_BUSY if isinstance(event, Message) else Taken(""))
             return verdict
         self._ledger.submit(event).addCallbacks(self._decided, self._failed,
                                                 callbackArgs=(verdict,), errbackArgs=(verdict,))

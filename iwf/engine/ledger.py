@@ -11,15 +11,24 @@ from collections.abc import Callable, Mapping
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from iwf.engine.ahead import Ahead
 from iwf.engine.store.base import IStore
 from iwf.ids import Ids
 from iwf.mapping.core import decide
-from iwf.mapping.model import Event
+from iwf.mapping.model import Accepted, Event, Rejected
 from iwf.mapping.settings import Gateway
 from iwf.mapping.turn import At, LaneView, Turn, run
+
+#: Seconds between commits under load.  A commit costs as much as two or three turns, so events that
+#: come thicker than this share one; an event that comes alone is committed at once.
+COMMIT_EVERY = 0.004
+
+#: Seconds that news of items may wait for company.  Nobody waits for their commit; should it never
+#: come, the item goes out again.
+NEWS_WAIT = 0.01
 
 #: Events that share a transaction at the most: some 10 ms of work, so that timers stay punctual.
 LARGEST_BATCH = 200
@@ -43,7 +52,8 @@ class Ledger:
     log = Logger()
 
     def __init__(self, store: IStore, gateway: Gateway, clock: IReactorTime, ids: Ids,
-                 release: Callable[[Turn], None], lanes: Mapping[str, LaneView]) -> None:
+                 release: Callable[[Turn], None], lanes: Mapping[str, LaneView],
+                 commit_every: float = COMMIT_EVERY) -> None:
         self.gateway = gateway
         self._store = store
         self._clock = clock
@@ -51,7 +61,10 @@ class Ledger:
         self._release = release
         self._lanes = lanes
         self._pending: deque[_Pending] = deque()
-        self._scheduled = False
+        self._commit_every = commit_every
+        self._committed = 0.0
+        self._call: IDelayedCall | None = None
+        self._call_is_for_news = False
 
     @property
     def waiting(self) -> int:
@@ -64,23 +77,46 @@ class Ledger:
         :return: fires with the turn after its commit; fails when it could not be decided or
             written, and then nothing of it has happened.
         """
-        pending = _Pending(event, self._ids.token())
+        pending = _Pending(event, self._ids.ordered(self._clock.seconds()))
         self._pending.append(pending)
-        if not self._scheduled:
-            self._scheduled = True
-            self._clock.callLater(0, self.flush)
+        self._schedule(news=isinstance(event, Accepted | Rejected))
         return pending.done
+
+    def _schedule(self, news: bool) -> None:
+        since = self._clock.seconds() - self._committed
+        # A clock that was set back counts as no load.
+        wait = self._commit_every - since if 0 <= since < self._commit_every else 0.0
+        if news and self._commit_every:
+            wait = max(wait, NEWS_WAIT)
+        if self._call is None:
+            self._call = self._clock.callLater(wait, self._flush)
+        elif not news and self._call_is_for_news:
+            self._call.reset(wait)
+        else:
+            return
+        self._call_is_for_news = news
+
+    def _flush(self) -> None:
+        self._call = None
+        self.flush()
+
+    def stop(self) -> None:
+        """Run all that is pending."""
+        while self._pending:
+            self.flush()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
 
     def flush(self) -> None:
         """Run what is pending, at most one batch."""
-        self._scheduled = False
         batch = [self._pending.popleft()
                  for _ in range(min(LARGEST_BATCH, len(self._pending)))]
-        if self._pending:
-            self._scheduled = True
-            self._clock.callLater(0, self.flush)
         if not batch:
             return
+        self._committed = self._clock.seconds()
+        if self._pending:
+            self._schedule(news=False)
         try:
             turns = self._commit(batch)
         except Exception:
@@ -114,13 +150,16 @@ class Ledger:
     def _commit(self, batch: list[_Pending]) -> list[Turn]:
         store = self._store
         now = self._clock.seconds()
+        lanes = Ahead(self._lanes)
         turns = []
         store.begin()
         try:
             for pending in batch:
-                at = At(now, pending.token, self.gateway, self._lanes)
+                at = At(now, pending.token, self.gateway, lanes)
                 turn = run(decide(pending.event, at), store.load)
                 store.apply(turn)
+                for item in turn.sends:
+                    lanes.add(item)
                 turns.append(turn)
             store.commit()
         except BaseException:

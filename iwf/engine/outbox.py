@@ -19,7 +19,7 @@ from twisted.python.failure import Failure as Fault
 from zope.interface import implementer
 
 from iwf.edge import ILane, ILanes, IOutlet
-from iwf.mapping.model import Accepted, Due, Failure, Item, Reason, Rejected
+from iwf.mapping.model import Accepted, Composing, Due, Failure, Item, Reason, Rejected
 from iwf.mapping.turn import LaneView, Turn
 
 #: How often queued items are looked through for those that have expired, in seconds.
@@ -57,6 +57,8 @@ class Lane:
     counts: dict[str, int] = field(factory=dict)
     """Items per stream, in flight included."""
     depth: int = 0
+    volatile: dict[str, Item | None] = field(factory=dict)
+    """Streams with a volatile item under way, and the one that follows it: the latest wins."""
 
     def grant(self, credit: int) -> None:
         if (credit > 0) != (self.credit > 0):
@@ -173,6 +175,8 @@ class Outbox:
             lane = self._lane(item.lane)
             self._remove(lane, item)
             touched[lane.name] = lane
+            if lane.volatile:
+                self._follow_up(lane, item)
         for item in turn.retries:
             lane = self._lane(item.lane)
             entry = lane.in_flight.pop(item.id, None)
@@ -183,6 +187,10 @@ class Outbox:
         for item in turn.sends:
             lane = self._add(item)
             touched[lane.name] = lane
+        for item in turn.volatile:
+            lane = self._lane(item.lane)
+            self._pass(lane, item)
+            touched[lane.name] = lane
         for lane in touched.values():
             self.pump(lane)
 
@@ -192,6 +200,20 @@ class Outbox:
         lane.count(item, +1)
         lane.put(self._seq, item)
         return lane
+
+    def _pass(self, lane: Lane, item: Item) -> None:
+        """Send a volatile item at once, or behind another one, or never: not behind a text (COMP-8)."""
+        if item.stream in lane.volatile:
+            lane.volatile[item.stream] = item
+        elif item.stream not in lane.counts and len(lane.in_flight) < lane.credit:
+            lane.volatile[item.stream] = None
+            self._add(item)
+
+    def _follow_up(self, lane: Lane, done: Item) -> None:
+        if isinstance(done.payload, Composing):
+            item = lane.volatile.pop(done.stream, None)
+            if item is not None:
+                self._pass(lane, item)
 
     def _remove(self, lane: Lane, item: Item) -> None:
         if lane.in_flight.pop(item.id, None) is not None:

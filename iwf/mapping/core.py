@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from iwf.mapping.activity import decide_composing
 from iwf.mapping.message import decide_message
-from iwf.mapping.model import Accepted, Due, Event, Message, Receipt, Rejected
+from iwf.mapping.model import Accepted, Composing, Due, Event, Message, Receipt, Rejected
 from iwf.mapping.outcome import decide_accepted, decide_due, decide_receipt, decide_rejected
 from iwf.mapping.turn import At, Decision
 
@@ -19,5 +20,7 @@ def decide(event: Event, at: At) -> Decision:
             return decide_rejected(event, at)
         case Receipt():
             return decide_receipt(event, at)
+        case Composing():
+            return decide_composing(event, at)
         case Due():
             return decide_due(event, at)

@@ -14,11 +14,12 @@ from attrs import evolve
 from iwf.mapping.address import canonical, image_of, native_of
 from iwf.mapping.bodies import excerpt, size_in_markup
 from iwf.mapping.conversation import name_for, pair_of
-from iwf.mapping.model import (SIP, TEL, XMPP, Body, Failure, Item, Kind, Message, Party, Reason,
+from iwf.mapping.model import (SIP, TEL, XMPP, Address, Body, Failure, Item, Kind, Message, Party, Reason,
                                Refused, Sender, Taken)
 from iwf.mapping.phone import from_phone, link_of, to_phone
 from iwf.mapping.route import lane_for, may_speak
 from iwf.mapping.rows import NEVER, Delivery, Habit, Query, Row, Rows, Spelling, query
+from iwf.mapping.settings import Gateway
 from iwf.mapping.turn import At, Decision, Held, Turn, refuse
 from iwf.mapping.way import Way
 
@@ -61,35 +62,48 @@ def _repeated(known: Delivery) -> Turn:
 
 def _from_user(message: Message, at: At) -> Generator[tuple[Query, ...], Rows, Way | Failure]:
     """The way of a message from an XMPP or SIP user, or from a number that a trunk speaks for."""
-    gateway = at.gateway
-    address = canonical(message.origin.address, gateway)
-    origin = (message.origin if address is message.origin.address
-              else evolve(message.origin, address=address))
-    mapped = native_of(message.target, gateway)
-    if isinstance(mapped, Failure):
-        return mapped
-    target = canonical(mapped.address, gateway)
-    assert mapped.alias is not None  # native_of answers only for addresses in an alias
-    tenant = mapped.alias.tenant
-    failure = may_speak(message.origin, gateway, tenant)
-    if failure is not None:
-        return failure
+    ends = ends_of(message.origin, message.target, at.gateway)
+    if isinstance(ends, Failure):
+        return ends
+    origin, target, tenant, rules = ends
     if target.scheme == TEL:
         return (yield from to_phone(message, origin, target, tenant, at))
+    return way_between(origin, target, tenant, rules, at.gateway)
+
+
+def ends_of(origin: Party, target: Address,
+            gateway: Gateway) -> tuple[Party, Address, str, tuple[str, ...]] | Failure:
+    """Who writes to whom at home, for which tenant, and by which rules."""
+    address = canonical(origin.address, gateway)
+    mapped = native_of(target, gateway)
+    if isinstance(mapped, Failure):
+        return mapped
+    assert mapped.alias is not None  # native_of answers only for addresses in an alias
+    tenant = mapped.alias.tenant
+    failure = may_speak(origin, gateway, tenant)
+    if failure is not None:
+        return failure
+    at_home = origin if address is origin.address else evolve(origin, address=address)
+    return at_home, canonical(mapped.address, gateway), tenant, mapped.rules
+
+
+def way_between(origin: Party, target: Address, tenant: str, rules: tuple[str, ...],
+                gateway: Gateway) -> Way | Failure:
+    """The way to a target that is no phone, from :func:`ends_of`."""
     image = image_of(origin.address, target.scheme, tenant, gateway)
     if isinstance(image, Failure):
         return image
     lane = lane_for(target, tenant, gateway, image.alias)
     if isinstance(lane, Failure):
         return lane
-    return Way(origin, target, image.address, lane, image.alias, rules=mapped.rules + image.rules)
+    return Way(origin, target, image.address, lane, image.alias, rules=rules + image.rules)
 
 
 def _deliver(message: Message, way: Way, at: At) -> Decision:
     """Take the message: its delivery, its outbox item and whatever is remembered with it."""
     note = f"{way.origin.address.key} -> {way.target.key}"
     text = message.text if way.text is None else way.text
-    stream = _stream(way)
+    stream = stream_of(way)
     failure = _too_big(text, message.subject, way) or admission(way.lane, stream, at)
     if failure is not None:
         return refuse(failure, note, way.rules)
@@ -108,9 +122,11 @@ def _deliver(message: Message, way: Way, at: At) -> Decision:
         way.target, message.bodies if way.text is None else
         (evolve(message.bodies[0], text=text) if message.bodies else Body(text),), kind,
         conversation, message.subject, message.language, message.sent_at, expires_at,
-        _urgency(message), message.hops, target_spelling=spelling, hints=message.hints)
+        _urgency(message), message.hops, target_spelling=spelling, hints=message.hints,
+        wants=message.wants)
     sender = Sender(message.origin.address, message.lane, way.reached_at or message.target,
-                    message.id, message.kind, message.conversation, excerpt(message.text), message.origin.spelling)
+                    message.id, message.kind, message.conversation, excerpt(message.text),
+                    message.origin.spelling, message.wants, message.hints)
     rows = (*way.rows, *remembered, *named, *habit)
     delivery = _delivery(message, sender, way, at)
     item = Item(f"{at.token}.m", way.lane, stream, out, delivery.id if delivery else "", at.now,
@@ -120,7 +136,7 @@ def _deliver(message: Message, way: Way, at: At) -> Decision:
                 sends=(item,), rules=way.rules, note=f"{note} taken for {way.lane} ({at.token})")
 
 
-def _stream(way: Way) -> str:
+def stream_of(way: Way) -> str:
     """What has to stay in order.  To a SIP target one message at a time, whoever wrote it
     (MSG-36); elsewhere one pair at a time."""
     if way.target.scheme == SIP:
@@ -156,21 +172,16 @@ def admission(lane: str, stream: str, at: At) -> Failure | None:
 
 def _spellings(message: Message, way: Way) -> Generator[tuple[Query, ...], Rows,
                                                         tuple[str, tuple[Row, ...]]]:
-    """ADDR-22: how the target spells himself, and how the sender does from now on."""
-    respelled = way.target.scheme == SIP or "xn--" in way.target.domain
-    if not respelled and not message.origin.spelling:
-        return "", ()
-    asked = [query(Spelling, address=way.target.key)]
-    if message.origin.spelling:
-        asked.append(query(Spelling, address=way.origin.address.key))
-    rows = yield tuple(asked)
-    target = rows.one(Spelling, address=way.target.key)
+    """ADDR-22: how the target spells himself, and how the sender does from now on; an empty
+    spelling is the computed one."""
+    origin, target = way.origin.address.key, way.target.key
+    rows = yield (query(Spelling, address=target), query(Spelling, address=origin))
+    known, spelled = rows.one(Spelling, address=origin), rows.one(Spelling, address=target)
+    new = message.origin.spelling
     remembered: tuple[Row, ...] = ()
-    if message.origin.spelling:
-        new = Spelling(way.origin.address.key, message.origin.spelling)
-        if rows.one(Spelling, address=new.address) != new:
-            remembered = (new,)
-    return target.text if target else "", remembered
+    if new != (known.text if known is not None else ""):
+        remembered = (Spelling(origin, new),)
+    return spelled.text if spelled is not None else "", remembered
 
 
 def _kind(message: Message, way: Way, at: At) -> Generator[tuple[Query, ...], Rows,
@@ -219,9 +230,10 @@ def _give_up(expires_at: float | None, at: At) -> float:
 
 
 def _delivery(message: Message, sender: Sender, way: Way, at: At) -> Delivery | None:
-    """The row for what may come back; to a SIP target the final answer is the last word, and a
-    sender who never repeats himself needs none."""
-    if way.target.scheme == SIP and not message.key and not message.hold:
+    """The row for what may come back; to a SIP target the final answer is the last word unless the
+    sender wants more, and a sender who never repeats himself needs none."""
+    if (way.target.scheme == SIP and not message.key and not message.hold
+            and not message.wants):
         return None
     due = at.now + message.hold if message.hold else None
     return Delivery(at.token, message.key, message.lane, message.id, "queued", at.now, NEVER, sender,

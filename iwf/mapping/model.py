@@ -62,6 +62,20 @@ class Party:
     """The exact native spelling, opaque to the core (ADDR-22); only the edge that wrote it reads it."""
 
 
+class Want(Enum):
+    """What a sender wants to hear of his message (RFC 5438 6.1)."""
+
+    DELIVERED = "positive-delivery"
+    FAILED = "negative-delivery"
+    """By a notification; without it a failure is told in the way of the sender's world."""
+    DISPLAYED = "display"
+
+
+Wants = frozenset[Want]
+
+NOTHING: Wants = frozenset()
+
+
 class Kind(Enum):
     """How a message wants to be presented (RFC 6121 5.2.2; MSG-7, MSG-8)."""
 
@@ -113,6 +127,8 @@ class Message:
     """Outbound: exact native spelling of the target, if one is remembered (ADDR-22)."""
     hints: tuple[tuple[str, str], ...] = ()
     """Names and values, opaque to the core; only the edge that wrote a hint reads it."""
+    wants: Wants = NOTHING
+    """What the sender wants to hear; outbound: what the far side is to be asked for."""
 
     @property
     def text(self) -> str:
@@ -240,6 +256,43 @@ class Report:
 
 
 @frozen
+class Notification:
+    """What the gateway tells a sender who wanted to know: what became of his message (RFC 5438)."""
+
+    about: str
+    """The id the sender gave his message (``Message.id``)."""
+    recipient: Address
+    """The sender of that message, as his own world knows him, with instance if known."""
+    origin: Address
+    """The target of that message, as its sender wrote it."""
+    outcome: Outcome
+    kind: Kind = Kind.NORMAL
+    conversation: str = ""
+    recipient_spelling: str = ""
+    hints: tuple[tuple[str, str], ...] = ()
+    """Those of the message it is about."""
+
+
+@frozen
+class Composing:
+    """Somebody is typing, or has stopped (RFC 3994).  Worth something only now: never stored,
+    never repeated, never an error (COMP-8)."""
+
+    origin: Party
+    target: Address
+    active: bool
+    refresh: float = 120.0
+    """Seconds that an active state holds unless it comes again."""
+    conversation: str = ""
+    lane: str = ""
+    """Inbound: the connector it came in on."""
+    target_spelling: str = ""
+
+
+Payload = Message | Report | Notification | Composing
+
+
+@frozen
 class Sender:
     """All that is needed to tell a sender what became of his message."""
 
@@ -255,6 +308,9 @@ class Sender:
     conversation: str = ""
     excerpt: str = ""
     spelling: str = ""
+    wants: Wants = NOTHING
+    hints: tuple[tuple[str, str], ...] = ()
+    """Those of his message."""
 
 
 @frozen
@@ -268,7 +324,7 @@ class Item:
     """The connector, ``<edge>:<name>``: ``xmpp:<component domain>``, ``sip:<trunk>``, ``smpp:<link>``."""
     stream: str
     """Items of one stream are delivered one after the other, in order."""
-    payload: Message | Report
+    payload: Payload
     delivery: str = ""
     """The delivery row it belongs to; empty when there is none."""
     created: float = 0.0
@@ -286,6 +342,8 @@ class Accepted:
     item: Item
     refs: tuple[str, ...] = ()
     """References under which the peer may later send receipts, one per part; may be empty."""
+    outcome: Outcome | None = None
+    """What the answer says of every part by itself, where it says more than that it was taken."""
 
 
 @frozen
@@ -309,4 +367,4 @@ class Due:
     key: str
 
 
-Event = Message | Receipt | Accepted | Rejected | Due
+Event = Message | Receipt | Composing | Accepted | Rejected | Due

@@ -6,20 +6,20 @@ another connection, once per part); the fold does not care.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 from attrs import evolve
 
-from iwf.mapping.model import (TEL, XMPP, Accepted, Due, Failure, Item, Message, Outcome, Reason,
-                               Receipt, Refused, Rejected, Report, Sender, Taken)
-from iwf.mapping.phone import link_of
-from iwf.mapping.rows import Delivery, Early, Noticed, Part, Query, Queued, Row, Rows, query
+from iwf.mapping.model import (TEL, XMPP, Accepted, Composing, Due, Failure, Item, Message, Outcome,
+                               Reason, Receipt, Refused, Rejected, Taken, Want)
+from iwf.mapping.rows import Delivery, Early, Part, Queued, Row, query
+from iwf.mapping.settings import DAY
+from iwf.mapping.tell import Telling, notified, reported
 from iwf.mapping.turn import At, Decision, Turn
-
-Asking = Generator[tuple[Query, ...], Rows, Turn]
 
 #: Outcomes after which nothing more is expected for a part (messages.md section 6).
 FINAL = {Outcome.DELIVERED, Outcome.FAILED, Outcome.FORBIDDEN, Outcome.UNKNOWN}
+
+#: Outcomes that change what is known of a part.
+_NEWS = FINAL | {Outcome.DISPLAYED}
 
 #: Waits between attempts double from the first to the second of these, in seconds.
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
@@ -42,22 +42,26 @@ def decide_accepted(event: Accepted, at: At) -> Decision:
         keep = patience.dedupe  # nothing can come any more but a repetition of the message
     else:
         keep = patience.receipts if awaits_receipt else patience.retention
+        if delivery.sender.wants:
+            keep = max(keep, min(patience.receipts, DAY))  # RCPT-9
     forget_at = at.now + keep
     parts: tuple[Part, ...] = ()
     drops: tuple[Row, ...] = ()
     for ref in dict.fromkeys(event.refs):
         part = Part(item.lane, ref, delivery.id, forget_at)
-        early = rows.one(Early, peer=item.lane, ref=ref)
-        if early is not None:
-            part = _with_receipt(part, early.receipt)
+        earlier = rows.all(Early, peer=item.lane, ref=ref)
+        for early in sorted(earlier, key=lambda row: row.forget_at) if earlier else ():
+            part = _with_receipt(part, early.receipt, at)
             drops += (early,)
+        if event.outcome is not None:
+            part = _with_receipt(part, Receipt(item.lane, ref, event.outcome), at)
         parts += (part,)
     sent = evolve(delivery, state="sent" if delivery.state == "queued" else delivery.state,
                   forget_at=forget_at)
     folded = yield from _fold(sent, parts, at,
                               # A stream of XMPP may still bounce what it took; the others have
                               # given their final answer.
-                              final=_target_scheme(item) != XMPP)
+                              final=_target_scheme(item) != XMPP, shown=bool(drops))
     return done + folded + Turn(puts=parts, drops=drops)
 
 
@@ -65,8 +69,12 @@ def _target_scheme(item: Item) -> str:
     return item.payload.target.scheme if isinstance(item.payload, Message) else ""
 
 
-def _with_receipt(part: Part, receipt: Receipt) -> Part:
-    """The part after a receipt; the first final one wins (SMS-42, RCPT-9)."""
+def _with_receipt(part: Part, receipt: Receipt, at: At) -> Part:
+    """The part after a receipt; the first of each kind wins (SMS-42, RCPT-9)."""
+    if receipt.outcome is Outcome.DISPLAYED:
+        if part.displayed_at is not None or part.failure is not None:
+            return part
+        return evolve(part, displayed_at=at.now)
     if part.outcome or receipt.outcome not in FINAL:
         return part
     return evolve(part, outcome=receipt.outcome.value, failure=receipt.failure)
@@ -81,42 +89,54 @@ def decide_receipt(receipt: Receipt, at: At) -> Decision:
     part = rows.one(Part, peer=receipt.peer, ref=receipt.ref)
     note = f"{receipt.peer} {receipt.ref}: {receipt.outcome.value}"
     if part is None:
-        if receipt.outcome not in FINAL:
+        if receipt.outcome not in _NEWS:
             return Turn(yes, note=note)
-        early = Early(receipt.peer, receipt.ref, receipt,
+        early = Early(receipt.peer, receipt.ref, receipt.outcome.value, receipt,
                       at.now + at.gateway.patience.early_receipt)
         return Turn(yes, puts=(early,), rules=("SMS-41",), note=f"{note}, kept for its message")
     rows = yield (query(Delivery, id=part.delivery), query(Part, delivery=part.delivery))
     delivery = rows.one(Delivery, id=part.delivery)
-    new = _with_receipt(part, receipt)
+    new = _with_receipt(part, receipt, at)
     if delivery is None or new == part:
+        return Turn(yes, note=note)
+    if receipt.outcome is Outcome.DISPLAYED and Want.DISPLAYED not in delivery.sender.wants:
         return Turn(yes, note=note)
     siblings = tuple(new if (row.peer, row.ref) == (part.peer, part.ref) else row
                      for row in rows.all(Part, delivery=part.delivery))
-    folded = yield from _fold(delivery, siblings, at, final=True)
+    folded = yield from _fold(delivery, siblings, at, final=True,
+                              shown=receipt.outcome is Outcome.DISPLAYED)
     return Turn(yes, puts=(new,), rules=("RCPT-12",), note=note) + folded
 
 
-def _fold(delivery: Delivery, parts: tuple[Part, ...], at: At, final: bool) -> Asking:
+def _fold(delivery: Delivery, parts: tuple[Part, ...], at: At, final: bool,
+          shown: bool) -> Telling:
     """RCPT-12: failed when any part is, delivered when all are; a final state stays.
 
     :param final: what is known now settles a verdict that is still held.
+    :param shown: there is news of parts that were displayed.
     """
-    if delivery.state in ("failed", "refused", "delivered"):
+    if delivery.state in ("failed", "refused"):
         return Turn(puts=(delivery,))
-    failures = [part.failure for part in parts if part.failure is not None]
-    if failures:
-        return (yield from failed(delivery, failures[0], at))
+    told: tuple[Item, ...] = ()
+    if shown and all(part.displayed_at is not None for part in parts):
+        told = notified(delivery, Outcome.DISPLAYED, at)
+    if delivery.state == "delivered":
+        return Turn(puts=(delivery,), sends=told)
+    bad = next((part for part in parts if part.failure is not None), None)
+    if bad is not None and bad.failure is not None:
+        return (yield from failed(delivery, bad.failure, at, Outcome(bad.outcome)))
     if (delivery.state == "sent" and parts
             and all(part.outcome == Outcome.DELIVERED.value for part in parts)):
         delivery = evolve(delivery, state="delivered")
+        told = notified(delivery, Outcome.DELIVERED, at) + told
     if final and delivery.due is not None:
-        return Turn(puts=(evolve(delivery, due=None),),
+        return Turn(puts=(evolve(delivery, due=None),), sends=told,
                     settles=((delivery.id, Taken(delivery.id)),))
-    return Turn(puts=(delivery,))
+    return Turn(puts=(delivery,), sends=told)
 
 
-def failed(delivery: Delivery, failure: Failure, at: At) -> Asking:
+def failed(delivery: Delivery, failure: Failure, at: At,
+           outcome: Outcome = Outcome.FAILED) -> Telling:
     """The message failed: its sender is told, by the verdict he still waits for or by a report."""
     patience = at.gateway.patience
     note = f"{delivery.sender.address.key} -> {delivery.sender.target.key} failed: " \
@@ -126,37 +146,15 @@ def failed(delivery: Delivery, failure: Failure, at: At) -> Asking:
         refused = evolve(delivery, state="refused", failure=failure, due=None, forget_at=forget_at)
         return Turn(puts=(refused,), settles=((delivery.id, Refused(failure)),), note=note)
     ended = evolve(delivery, state="failed", failure=failure, forget_at=forget_at)
-    told = yield from _report(delivery.id, delivery.sender, failure, at)
+    told = yield from reported(delivery.id, delivery.sender, failure, at, outcome)
     return Turn(puts=(ended,), note=note) + told
-
-
-def _report(about: str, sender: Sender, failure: Failure, at: At) -> Asking:
-    """Tell a sender, in the way his world has for it."""
-    link = link_of(sender.lane, at.gateway)
-    noticed: tuple[Row, ...] = ()
-    if link is not None:
-        if not link.notify_phone:
-            return Turn(rules=("ERR-15",))
-        phone, contact = sender.address.key, sender.target.key
-        rows = yield (query(Noticed, phone=phone, contact=contact),)
-        earlier = rows.one(Noticed, phone=phone, contact=contact)
-        if earlier is not None and at.now < earlier.forget_at:
-            return Turn(rules=("ERR-15",))
-        noticed = (Noticed(phone, contact, at.now + at.gateway.patience.notice),)
-    elif sender.address.scheme != XMPP and not at.gateway.late_error_notice:
-        return Turn(rules=("MSG-33",))
-    report = Report(sender.about, sender.address, sender.target, failure, sender.kind,
-                    sender.conversation, sender.excerpt, sender.spelling)
-    stream = (sender.address.key if sender.lane in at.gateway.directory.trunks
-              else f"{sender.target.key}|{sender.address.key}")
-    item = Item(f"{about}.r", sender.lane, stream, report, "", at.now,
-                expires_at=at.now + at.gateway.patience.delivery)
-    return Turn(puts=noticed, sends=(item,), rules=("MSG-33", "ERR-2", "ERR-15"))
 
 
 def decide_rejected(event: Rejected, at: At) -> Decision:
     """A peer has not taken an item: try again, or tell the sender."""
     item = event.item
+    if isinstance(item.payload, Composing):
+        return Turn(done=(item,), rules=("COMP-8",))
     wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(item.attempts, 10))
     if event.failure.reason is Reason.CONGESTED:
         # The peer's own wish; what a lost connection says of waiting is meant for senders.
@@ -183,12 +181,12 @@ def _deadline(item: Item, at: At) -> float:
     return longest if item.expires_at is None else min(longest, item.expires_at)
 
 
-def _ended(item: Item, failure: Failure, at: At) -> Asking:
+def _ended(item: Item, failure: Failure, at: At) -> Telling:
     """An item leaves the outbox undelivered; a report that fails causes no other (LOOP-6)."""
     done = Turn(done=(item,), note=f"{item.id} not taken by {item.lane}: {failure.reason.value}"
                                    + (f" ({failure.detail})" if failure.detail else ""))
     if item.sender is not None:
-        return done + (yield from _report(item.id, item.sender, failure, at))
+        return done + (yield from reported(item.id, item.sender, failure, at))
     if not item.delivery:
         return done
     rows = yield (query(Delivery, id=item.delivery),)

@@ -12,7 +12,7 @@ from typing import ClassVar, TypeVar
 
 from attrs import frozen
 
-from iwf.mapping.model import Failure, Item, Message, Receipt, Report, Sender
+from iwf.mapping.model import Failure, Item, Payload, Receipt, Sender
 
 NEVER = 9e12  #: a ``forget_at`` beyond any clock
 
@@ -68,6 +68,8 @@ class Part:
     outcome: str = ""
     """Empty until a final receipt came; the first one stays (SMS-42, RCPT-9)."""
     failure: Failure | None = None
+    displayed_at: float | None = None
+    """When its recipient saw it, as far as is known."""
 
 
 @frozen
@@ -75,10 +77,11 @@ class Early:
     """A receipt that came before its part was known (SMS-41)."""
 
     TABLE: ClassVar[str] = "early"
-    KEY: ClassVar[tuple[str, ...]] = ("peer", "ref")
+    KEY: ClassVar[tuple[str, ...]] = ("peer", "ref", "outcome")
 
     peer: str
     ref: str
+    outcome: str
     receipt: Receipt
     forget_at: float
 
@@ -98,7 +101,7 @@ class Queued:
     attempts: int
     not_before: float
     expires_at: float | None
-    payload: Message | Report
+    payload: Payload
     sender: Sender | None
 
     @classmethod

@@ -71,13 +71,16 @@ class Turn:
     rules: tuple[str, ...] = ()
     note: str = ""
     """One line for the traffic log; no message text in it."""
+    volatile: tuple[Item, ...] = ()
+    """Items that are worth something only now: sent if nothing is in their way, never stored."""
 
     def __add__(self, other: Turn) -> Turn:
         """Both, with the verdict of the first that has one."""
         return Turn(self.verdict or other.verdict, self.puts + other.puts, self.drops + other.drops,
                     self.sends + other.sends, self.retries + other.retries, self.done + other.done,
                     self.settles + other.settles, self.rules + other.rules,
-                    "; ".join(note for note in (self.note, other.note) if note))
+                    "; ".join(note for note in (self.note, other.note) if note),
+                    self.volatile + other.volatile)
 
 
 Decision = Generator[tuple[Query, ...], Rows, Turn]

@@ -50,11 +50,11 @@ def address_of_uri(uri: Uri) -> Address:
     except SipSyntaxError as error:
         raise NoImage(error.reason) from error
     phone = False
-    if (uri.param("user") or "").lower() == "phone":
+    if uri.params and (uri.param("user") or "").lower() == "phone":
         number = _SEPARATORS.sub("", user)                 # ADDR-36
         phone = _PHONE.match(number) is not None
         user = number if phone else user
-    if _UNMAPPABLE.search(user) or _UNMAPPABLE.search(instance) or user.startswith(" "):
+    if _is_unmappable(user + instance) or user.startswith(" "):
         raise NoImage("the user part holds characters that no other world knows")
     domain = uri.host.removesuffix(".")                    # ADDR-14
     if uri.port is not None and not phone:
@@ -66,6 +66,10 @@ def without_own_port(address: Address, hosts: Container[str]) -> Address:
     """The address as it is for other worlds: behind a host name of ours, a port tells nothing about the user."""
     host, _, port = address.domain.rpartition(":")
     return evolve(address, domain=host) if port and host in hosts else address
+
+
+def _is_unmappable(text: str) -> bool:
+    return not text.isprintable() and _UNMAPPABLE.search(text) is not None
 
 
 def _address_of_tel(uri: Uri) -> Address:
@@ -96,7 +100,7 @@ def uri_of_address(address: Address, spelling: str = "", phone_hosts: Container[
     if address.scheme == TEL:
         return _tel_of_address(address)
     where = _DOMAIN.match(address.domain)
-    if address.scheme != SIP or where is None or _UNMAPPABLE.search(address.user + address.instance):
+    if address.scheme != SIP or where is None or _is_unmappable(address.user + address.instance):
         raise NoImage("the address cannot be written as a SIP URI")
     host, port = where.groups()
     params: Params = ()

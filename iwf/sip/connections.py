@@ -7,7 +7,7 @@ go to.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -56,6 +56,8 @@ class Source:
 
     hop: Hop
     channel: Channel
+    names: frozenset[str] = frozenset()
+    """The SIP domains that a verified certificate of the sender is for."""
 
 
 class Datagrams(protocol.DatagramProtocol):
@@ -108,32 +110,42 @@ class ConnectedDatagrams(Datagrams):
 class Stream(protocol.Protocol, TimeoutMixin):
     """One TCP connection, whoever opened it.
 
-    :param opened: called when the connection stands.
-    :param closed: called when it is gone.
+    :param opened: called when messages can pass.
+    :param closed: called when it is gone, whether it was opened or not.
+    :param name: of the transport.
     """
 
     transport: Any
+    flow = 0
+    """Its number among the connections of others; see :class:`~iwf.sip.settings.Hop`."""
 
     def __init__(self, receiver: Receiver, max_message: int, call_later: Any,
-                 opened: Callable[[Stream], object], closed: Callable[[Stream], object]) -> None:
+                 opened: Callable[[Stream], object], closed: Callable[[Stream], object],
+                 name: str = "tcp") -> None:
         self._receiver = receiver
         self._framer = StreamFramer(max_message)
         self.callLater = call_later  # type: ignore[method-assign]
         self._opened = opened
         self._closed = closed
-        self._source: Source | None = None
+        self._name = name
+        self.source: Source | None = None
+        """Where its messages come from, known when it is open."""
 
     def connectionMade(self) -> None:
         peer = self.transport.getPeer()
-        self._source = Source(Hop("tcp", peer.host, peer.port), self)
+        self.source = Source(Hop(self._name, peer.host, peer.port, flow=self.flow), self, self._names())
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         self.setTimeout(IDLE)  # type: ignore[no-untyped-call]
         self._opened(self)
 
+    def _names(self) -> frozenset[str]:
+        """The SIP domains that the peer has proved to be."""
+        return frozenset()
+
     def dataReceived(self, data: bytes) -> None:
         self.resetTimeout()  # type: ignore[no-untyped-call]
-        source = self._source
+        source = self.source
         assert source is not None
         for frame in self._framer.feed(data):
             if isinstance(frame, bytes):
@@ -144,12 +156,20 @@ class Stream(protocol.Protocol, TimeoutMixin):
                 self._receiver.broken(frame.error, source)
                 self.transport.loseConnection()
 
+    def keep(self, seconds: float) -> None:
+        """Stay open that long without traffic: somebody is reached by this connection."""
+        self.setTimeout(max(IDLE, seconds))  # type: ignore[no-untyped-call]
+
     def send(self, octets: bytes, hop: Hop | None = None) -> bool:
         if not self.connected or self.transport.disconnecting:
             return False
         self.resetTimeout()  # type: ignore[no-untyped-call]
         self.transport.write(octets)
         return True
+
+    def close(self) -> None:
+        """Close when all is written."""
+        self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         self.connected = 0  # Twisted leaves that to us
@@ -158,18 +178,37 @@ class Stream(protocol.Protocol, TimeoutMixin):
 
 
 class Inbound(protocol.Factory):
-    """Accepts streams, up to :data:`MAX_STREAMS`."""
+    """Accepts streams.
+
+    :param make: makes the protocol, given whom to tell when it is open and when it is gone.
+    :param opened: is told too.
+    :param closed: is told too.
+    :param numbers: for the connections.
+    :param limit: of streams at the same time, counted from their first octet.
+    """
 
     noisy = False
 
-    def __init__(self, make: Callable[..., Stream]) -> None:
+    def __init__(self, make: Callable[..., Any], opened: Callable[[Any], object],
+                 closed: Callable[[Any], object], numbers: Iterator[int], limit: int = MAX_STREAMS) -> None:
         self._make = make
-        self.streams: set[Stream] = set()
+        self._opened = opened
+        self._closed = closed
+        self._numbers = numbers
+        self._limit = limit
+        self.streams: set[Any] = set()
 
-    def buildProtocol(self, addr: IAddress | None) -> Stream | None:
-        if len(self.streams) >= MAX_STREAMS:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        if len(self.streams) >= self._limit:
             return None
-        return self._make(self.streams.add, self.streams.discard)
+        stream = self._make(self._opened, self._gone)
+        stream.flow = next(self._numbers)
+        self.streams.add(stream)
+        return stream
+
+    def _gone(self, stream: Any) -> None:
+        self.streams.discard(stream)
+        self._closed(stream)
 
 
 class Outbound(protocol.ClientFactory):

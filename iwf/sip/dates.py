@@ -38,3 +38,23 @@ def write_date(at: float) -> str | None:
     # Not strftime: it speaks the language of the process.
     return (f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} {moment.year:04} "
             f"{moment:%H:%M:%S} GMT")
+
+
+def read_datetime(text: str) -> float | None:
+    """UTC seconds of a DateTime in the form of RFC 3339, as CPIM and IMDN have it; None for anything else."""
+    if len(text) > 40 or "T" not in text.upper():
+        return None
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        return moment.timestamp() if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def write_datetime(at: float) -> str:
+    """The DateTime for UTC seconds, rounded down; the epoch for what no date can say."""
+    try:
+        moment = datetime.fromtimestamp(at // 1, UTC)
+    except (ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(0, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}Z"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from socket import socket
 from typing import Any
 
@@ -18,22 +19,23 @@ from iwf.edge import IIntake, ILane, ILanes, IOutlet, Offered
 from iwf.ids import Ids
 from iwf.mapping.model import (
     Accepted,
-    Failure,
+    Composing,
     Item,
     Message,
-    Reason,
+    Receipt,
     Rejected,
-    Report,
     Verdict,
 )
-from iwf.sip.address import NoImage
-from iwf.sip.connections import Source
+from iwf.sip.checks import validate
+from iwf.sip.client import UserAgentClient
+from iwf.sip.connections import Source, Stream
+from iwf.sip.endpoints import Endpoints
 from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.headers import Via
-from iwf.sip.message import Request, Response, parse_message, validate
-from iwf.sip.pager import target_uri, write_message, write_report
-from iwf.sip.reasons import Status, failure_of_status
-from iwf.sip.routing import DEFAULT_PORT, bracketed, marked, next_hop, route_of_answer
+from iwf.sip.locator import Names
+from iwf.sip.message import Request, Response, parse_message
+from iwf.sip.reasons import Status
+from iwf.sip.routing import FRAMED, marked, route_of_answer
+from iwf.sip.sender import Sender
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
 from iwf.sip.transaction import (
     ClientTransaction,
@@ -45,19 +47,13 @@ from iwf.sip.transaction import (
     TimedOut,
     TransactionTable,
     TransportFailed,
-    new_branch,
 )
-from iwf.sip.transport import (
-    TRANSPORTS,
-    Names,
-    Transports,
-    connected_udp_socket,
-    local_address,
-)
+from iwf.sip.transport import Transports, connected_udp_socket
 from iwf.sip.uas import MergedRequests, UserAgentServer, respond, status_of_verdict
+from iwf.sip.webstream import WebStream
 
 #: Timers may come this much late, in seconds, so that many of them cost one wake-up.
-TICK = 0.02
+TICK = 0.05
 #: SIP-92: open transactions are given this long to finish, in seconds; none lives longer (timer F).
 DRAIN = 32.0
 
@@ -67,18 +63,11 @@ _OUR_FAULT = Status(500, "Server Internal Error")
 
 @frozen(eq=False)
 class _Asker:
-    """The peer of a server transaction: where the request came from and where its answer goes."""
+    """The peer of a server transaction: where the request came from, where its answer goes, on which trunk."""
 
     source: Source
     route: Hop
-
-
-@frozen(eq=False)
-class _Delivery:
-    """An item in flight."""
-
-    item: Item
-    done: defer.Deferred[Accepted | Rejected]
+    trunk: TrunkSettings
 
 
 @implementer(IOutlet)
@@ -87,11 +76,13 @@ class SipEdge(Service):
 
     :param reactor: IReactorTCP, IReactorUDP, IReactorSocket, IReactorPluggableNameResolver.
     :param clock: IReactorTime.
+    :param names: where names of next hops are looked up.
     :param connected_socket: see :class:`~iwf.sip.transport.Transports`.
     """
 
     def __init__(self, settings: SipSettings, reactor: Any, clock: Any, intake: IIntake, lanes: ILanes, ids: Ids,
-                 log: Logger, connected_socket: Callable[[Hop, Hop], socket | None] = connected_udp_socket) -> None:
+                 log: Logger, names: Names,
+                 connected_socket: Callable[[Hop, Hop], socket | None] = connected_udp_socket) -> None:
         self._settings = settings
         self._clock = clock
         self._intake = intake
@@ -99,17 +90,24 @@ class SipEdge(Service):
         self._ids = ids
         self._log = log
         self._trunks = {trunk.lane: trunk for trunk in settings.trunks}
-        self._uas = UserAgentServer(settings)
+        self._uas = UserAgentServer(settings, ids.token() + ids.token())
         self._table = TransactionTable()
         self._merged = MergedRequests()
         self._transports = Transports(settings, reactor, clock, self, connected_socket)
-        self._names = Names(reactor, clock)
+        self._client = UserAgentClient(self._table, self._perform, clock.seconds)
+        self._sender = Sender(settings, names, clock, ids, log, self._transports, self._table, self._perform,
+                              self._client)
+        self._endpoints: Endpoints | None = None
+        if settings.registrar is not None and self._uas.registrar is not None:
+            self._trunks[settings.registrar.lane] = settings.registrar.trunk
+            self._endpoints = Endpoints(settings, self._uas.registrar, self._client, self._sender.via, clock.seconds)
         self._open_lanes: list[ILane] = []
-        self._deliveries: dict[ClientTransaction, _Delivery] = {}
         self._verdicts: set[ServerTransaction] = set()
         self._outputs: deque[Output] = deque()
         self._performing = False
         self._timer: Any = None
+        self._timer_for = inf
+        """The deadline that the timer is set for; it may come up to a tick later."""
         self._drained: defer.Deferred[None] | None = None
         self._stopped = False
 
@@ -119,26 +117,32 @@ class SipEdge(Service):
         """Open the listeners and the lanes; raises twisted.internet.error.CannotListenError."""
         self._transports.start()
         super().startService()  # type: ignore[no-untyped-call]
-        for trunk in self._settings.trunks:
+        for trunk in self._trunks.values():
             lane = self._lanes.attach(trunk.lane, self, keeps_order=False)
             self._open_lanes.append(lane)
-            lane.grant(self._settings.window if trunk.window is None else trunk.window)  # no connection to wait for
+            window = self._settings.window if trunk.window is None else trunk.window
+            if trunk.register:
+                self._sender.accounts.register(trunk, lane, window)
+            else:
+                lane.grant(window)  # no connection to wait for
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         """SIP-92: no new transactions; the open ones may finish.  Fires when all is closed."""
         yield defer.maybeDeferred(super().stopService)
+        self._sender.stop()
         for lane in self._open_lanes:
             lane.grant(0)
         self._open_lanes.clear()
-        if self._deliveries or self._verdicts:
+        self._sender.accounts.stop()
+        if self._busy:
             self._drained = defer.Deferred()
             self._drained.addTimeout(DRAIN, self._clock, onTimeoutCancel=lambda result, _: None)
             yield self._drained
             self._drained = None
         self._stopped = True
-        for transaction in list(self._deliveries):
-            self._reject(transaction, Failure(Reason.UNREACHABLE, False, detail="we are stopping"), retry=True)
+        self._sender.give_up()
+        self._client.give_up()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         yield self._transports.stop()
@@ -148,76 +152,23 @@ class SipEdge(Service):
         """The listeners, with the ports that they really have."""
         return self._transports.listening
 
-    # -- outbound: items to requests --------------------------------------------------------
-
     def deliver(self, item: Item) -> defer.Deferred[Accepted | Rejected]:
         """See :class:`iwf.edge.IOutlet`."""
-        sent: defer.Deferred[Any] = defer.maybeDeferred(self._deliver, item)
-        return sent.addErrback(self._not_delivered, item)
+        if self._endpoints is not None and item.lane == self._endpoints.trunk.lane:
+            sent: defer.Deferred[Accepted | Rejected] = self._endpoints.deliver(item)
+            return sent.addErrback(self._sender.not_delivered, item)
+        return self._sender.deliver(item)
 
-    def _not_delivered(self, fault: Fault, item: Item) -> Rejected:
-        if isinstance(fault.value, (NoImage, SipSyntaxError)):
-            return Rejected(item, Failure(Reason.MALFORMED_ADDRESS, detail=fault.getErrorMessage()))
-        if isinstance(fault.value, OSError):  # the system knows no way to that hop
-            return Rejected(item, Failure(Reason.UNREACHABLE, False, detail=fault.getErrorMessage()), retry=True)
-        self._log.failure("Cannot deliver item {item}", fault, item=item.id)
-        return Rejected(item, Failure(Reason.INTERNAL, detail=fault.getErrorMessage()))
-
-    def _deliver(self, item: Item) -> Accepted | Rejected | defer.Deferred[Accepted | Rejected]:
-        trunk = self._trunks[item.lane]
-        hop = trunk.next_hop or next_hop(trunk, target_uri(item, self._settings))
-        if hop.transport not in TRANSPORTS:
-            return Rejected(item, Failure(Reason.UNREACHABLE, detail=f"no transport {hop.transport} here"))
-        resolved: Any = self._names.resolve(hop)
-        return resolved.addCallback(self._send, item, trunk)  # type: ignore[no-any-return]
-
-    def _send(self, hop: Hop | None, item: Item,
-              trunk: TrunkSettings) -> Rejected | defer.Deferred[Accepted | Rejected]:
-        if hop is None:
-            return Rejected(item, _nowhere(trunk), retry=trunk.next_hop is not None)
-        write = write_report if isinstance(item.payload, Report) else write_message
-        request = write(item, trunk, self._settings, self._via(hop))
-        if isinstance(request, Failure):
-            return Rejected(item, request)
-        transaction, outputs = self._table.start(request, hop, hop.transport != "udp", self._clock.seconds())
-        done: defer.Deferred[Accepted | Rejected] = defer.Deferred()
-        self._deliveries[transaction] = _Delivery(item, done)
-        self._perform(outputs)
-        return done
-
-    def _via(self, hop: Hop) -> Via:
-        """SIP-45: our hop, by the listener that the answer may come to."""
-        own = self._transports.listener_for(hop)
-        host = self._settings.host
-        if not host:
-            wildcard = own is None or own.host in ("", "0.0.0.0", "::")
-            host = local_address(hop) if own is None or wildcard else own.host
-        port = own.port if own is not None else DEFAULT_PORT
-        params = (("branch", new_branch(self._ids)), ("rport", None))
-        return Via(hop.transport.upper(), bracketed(host), port, params)
-
-    def _responded(self, transaction: ClientTransaction, response: Response) -> None:
-        if response.status < 200:
-            return
-        if response.status >= 300:
-            self._reject(transaction, failure_of_status(response))
-            return
-        delivery = self._deliveries.pop(transaction, None)
-        if delivery is not None:
-            delivery.done.callback(Accepted(delivery.item))
-
-    def _reject(self, transaction: ClientTransaction, failure: Failure, retry: bool = False,
-                stop_stream: bool = False) -> None:
-        delivery = self._deliveries.pop(transaction, None)
-        if delivery is not None:
-            delivery.done.callback(Rejected(delivery.item, failure, retry, stop_stream))
+    @property
+    def _busy(self) -> bool:
+        return self._sender.busy or bool(self._verdicts) or len(self._client) > 0
 
     # -- inbound: what the sockets hear -----------------------------------------------------
 
     def received(self, octets: bytes, source: Source) -> None:
         """One message; see :class:`iwf.sip.connections.Receiver`."""
         try:
-            message = parse_message(octets, source.hop.transport == "udp")
+            message = parse_message(octets, source.hop.transport in FRAMED)
             if isinstance(message, Request):
                 message = marked(message, source.hop)
             validate(message)
@@ -226,18 +177,21 @@ class SipEdge(Service):
             return
         try:
             self._take(message, source)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the border: logged, told to the peer as our fault
             self._log.failure("Cannot take a message from {host}", host=source.hop.host)
             if isinstance(message, Request) and message.method != "ACK":
                 self.broken(SipSyntaxError(_OUR_FAULT.code, _OUR_FAULT.phrase, message), source)
 
     def _take(self, message: Request | Response, source: Source) -> None:
         peer = None
-        if isinstance(message, Request):
-            if self._uas.trunk_of(source.hop) is None:
-                self._answer_stranger(message, source)
+        if isinstance(message, Request) and message.method != "ACK" and not (
+                self._uas.demanding and self._table.knows(message)):
+            trunk = self._uas.admit(message, source.hop, self._clock.seconds(), source.names)
+            if isinstance(trunk, Status):
+                # SIP-63: who has not proven himself gets an answer, but no memory of ours to fill.
+                self._answer_without_state(message, trunk, source)
                 return
-            peer = _Asker(source, route_of_answer(message.top_via, source.hop))
+            peer = _Asker(source, route_of_answer(message.top_via, source.hop), trunk)
         reliable = source.hop.transport != "udp"
         self._perform(self._table.receive(message, peer, reliable, self._clock.seconds()))
 
@@ -248,12 +202,6 @@ class SipEdge(Service):
             request = marked(fault.request, source.hop)
             self._answer_without_state(request, Status(fault.status, fault.reason), source)
 
-    def _answer_stranger(self, request: Request, source: Source) -> None:
-        """SIP-63: who is no peer of ours gets an answer, but no memory of ours to fill."""
-        refusal = self._uas.judge(request, source.hop, self._clock.seconds())
-        if isinstance(refusal, Status):
-            self._answer_without_state(request, refusal, source)
-
     def _answer_without_state(self, request: Request, status: Status, source: Source) -> None:
         route = route_of_answer(request.top_via, source.hop)
         self._transports.answer(respond(request, status).to_bytes(), source, route)
@@ -261,24 +209,33 @@ class SipEdge(Service):
     def unreachable(self, hop: Hop) -> None:
         """SIP-46: fail everything that waits for an answer from there."""
         now = self._clock.seconds()
-        for transaction in [each for each in self._deliveries if each.peer == hop]:
+        if self._uas.registrar is not None and hop.transport != "udp":
+            self._uas.registrar.lost(hop)
+        for transaction in self._sender.waiting_for(hop) + self._client.waiting_for(hop):
             self._perform(self._table.transport_failed(transaction, now))
 
     def _requested(self, transaction: ServerTransaction, request: Request) -> None:
         try:
             merged = self._merged.is_merged(request, transaction)
-            reading = self._uas.judge(request, transaction.peer.source.hop, self._clock.seconds(), merged)
+            source, trunk = transaction.peer.source, transaction.peer.trunk
+            reading = self._uas.judge(request, source.hop, self._clock.seconds(), merged, trunk=trunk)
+            home = self._settings.registrar
+            if request.method == "REGISTER" and home is not None and isinstance(source.channel, Stream | WebStream):
+                source.channel.keep(home.max_expires)
             if not self.running and isinstance(reading, Offered):
                 reading = _UNAVAILABLE
-        except Exception:
+        except Exception:  # noqa: BLE001 - as above
             self._log.failure("Cannot judge a request from {host}", host=transaction.peer.source.hop.host)
             reading = _OUR_FAULT
         if isinstance(reading, Status):
             self._respond(transaction, request, reading)
-        elif isinstance(reading, Offered) and isinstance(reading.event, Message):
-            trunk = self._trunks[reading.event.lane]
+        elif isinstance(reading, Offered) and isinstance(reading.event, Message | Composing | Receipt):
+            event = reading.event
+            trunk = self._trunks[event.peer if isinstance(event, Receipt) else event.lane]
+            if not isinstance(event, Receipt):
+                self._sender.habits.wrote(event.origin.address, request.get("Content-Type"), request.get("Accept"))
             self._verdicts.add(transaction)
-            verdict = defer.maybeDeferred(self._intake.offer, reading.event)
+            verdict = defer.maybeDeferred(self._intake.offer, event)
             verdict.addCallback(self._decided, transaction, request, trunk)
             verdict.addErrback(self._undecided, transaction, request)
 
@@ -308,7 +265,7 @@ class SipEdge(Service):
         finally:
             self._performing = False
         self._set_timer()
-        if self._drained is not None and not self._deliveries and not self._verdicts:
+        if self._drained is not None and not self._busy:
             drained, self._drained = self._drained, None
             drained.callback(None)
 
@@ -317,13 +274,14 @@ class SipEdge(Service):
         if isinstance(output, Send):
             self._transmit(transaction, output.octets)
         elif isinstance(transaction, ClientTransaction):
-            if isinstance(output, Deliver) and isinstance(output.message, Response):
-                self._responded(transaction, output.message)
+            if transaction in self._client:
+                self._client.take(transaction, output)
+            elif isinstance(output, Deliver) and isinstance(output.message, Response):
+                self._sender.responded(transaction, output.message)
             elif isinstance(output, TimedOut):
-                # MSG-36: what waits behind it for the same target fails as well.
-                self._reject(transaction, Failure(Reason.TIMEOUT, False), stop_stream=True)
+                self._sender.timed_out(transaction)
             elif isinstance(output, TransportFailed):
-                self._reject(transaction, Failure(Reason.UNREACHABLE, False), retry=True)
+                self._sender.transport_failed(transaction)
         elif isinstance(transaction, ServerTransaction):
             if isinstance(output, Deliver) and isinstance(output.message, Request):
                 self._requested(transaction, output.message)
@@ -339,22 +297,18 @@ class SipEdge(Service):
             self._perform(self._table.transport_failed(transaction, self._clock.seconds()))
 
     def _set_timer(self) -> None:
+        if self._table.soonest >= self._timer_for or self._stopped:
+            return  # the timer is set for that or for something earlier
         due = self._table.next_timer()
-        if due is None or self._stopped:
+        if due is None or due >= self._timer_for:
             return
+        self._timer_for = due
         delay = max(TICK, due - self._clock.seconds())
-        timer = self._timer
-        if timer is None or not timer.active():
+        if self._timer is None or not self._timer.active():
             self._timer = self._clock.callLater(delay, self._timer_due)
-        elif timer.getTime() > self._clock.seconds() + delay:
-            timer.reset(delay)
+        elif self._timer.getTime() > self._clock.seconds() + delay:
+            self._timer.reset(delay)
 
     def _timer_due(self) -> None:
+        self._timer_for = inf
         self._perform(self._table.handle_timer(self._clock.seconds()))
-
-
-def _nowhere(trunk: TrunkSettings) -> Failure:
-    """ERR-4: the name of the next hop has no address; our own proxy's may come back, a stranger's is unknown."""
-    if trunk.next_hop is not None:
-        return Failure(Reason.UNREACHABLE, False, detail=f"{trunk.next_hop.host} has no address")
-    return Failure(Reason.UNKNOWN_DOMAIN)

@@ -28,6 +28,8 @@ PARAM_ALLOWED = _MARK + "[]/:&+$"
 RESERVED = ";/?:@&=+$,"
 
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
+#: Parameters in the spelling that nearly all peers use; :func:`plain_params` reads what it matches.
+PLAIN_PARAMS = r"(?:;[A-Za-z0-9\-.]+(?:=[A-Za-z0-9\-._~+*]+)?)*+"
 QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 
 _is_token = re.compile(TOKEN).fullmatch
@@ -135,7 +137,7 @@ def quote(text: str) -> str:
 
 def unquote(text: str) -> str:
     """The content of a quoted string; any other text is returned as it is."""
-    if not text.startswith('"'):
+    if text[:1] != '"':
         return text
     if _is_plain_quoted(text):
         return text[1:-1]
@@ -185,6 +187,20 @@ def parse_params(text: str, header: str) -> Params:
     return tuple(params)
 
 
+def plain_params(text: str) -> Params:
+    """What :func:`parse_params` gives for a text that :data:`PLAIN_PARAMS` matches, in less time."""
+    pairs = [part.partition("=") for part in text.split(";")[1:]]
+    return tuple([(name, value if equals else None) for name, equals, value in pairs])
+
+
+def param_value(params: Params, name: str) -> str | None:
+    """Like :func:`find_param`, without quotes."""
+    for key, value in params:
+        if key == name or key.lower() == name:
+            return unquote(value) if value else ""
+    return None
+
+
 def find_param(params: Params, name: str) -> str | None:
     """The raw value of the first parameter of that lower-case name; empty when it has no value, None when absent."""
     for key, value in params:
@@ -195,20 +211,13 @@ def find_param(params: Params, name: str) -> str | None:
 
 def set_param(params: Params, name: str, value: str | None) -> Params:
     """The parameters with one replaced in place, or added at the end."""
-    changed = []
-    found = False
-    for key, old in params:
-        if key.lower() == name:
-            if not found:
-                changed.append((name, value))
-            found = True
-        else:
-            changed.append((key, old))
-    if not found:
-        changed.append((name, value))
-    return tuple(changed)
+    names = [key.lower() for key, _ in params]
+    if name not in names:
+        return (*params, (name, value))
+    at = names.index(name)
+    return (*params[:at], (name, value), *[pair for pair in params[at + 1:] if pair[0].lower() != name])
 
 
 def params_text(params: Params) -> str:
     """Parameters as written on the wire, each with its ``;``."""
-    return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in params)
+    return "".join([f";{name}" if value is None else f";{name}={value}" for name, value in params])

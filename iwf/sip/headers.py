@@ -11,24 +11,35 @@ import re
 from attrs import evolve, frozen
 
 from iwf.sip.grammar import (
+    PLAIN_PARAMS,
     QUOTED,
     TOKEN,
     Params,
-    find_param,
     malformed,
+    param_value,
     params_text,
     parse_params,
+    plain_params,
     quote,
     set_param,
     split_list,
     unescape_text,
     unquote,
 )
-from iwf.sip.uri import Uri, parse_host_port, parse_uri
+from iwf.sip.uri import (
+    MAX_URI,
+    PLAIN_HOST_PORT,
+    PLAIN_SIP,
+    Uri,
+    parse_host_port,
+    parse_uri,
+    plain_sip,
+)
 
 __all__ = [
     "CSeq", "ContentType", "NameAddr", "Params", "Via",
-    "parse_content_type", "parse_cseq", "parse_name_addr", "parse_name_addrs", "parse_via", "parse_vias",
+    "check_name_addr", "parse_content_type", "parse_cseq", "parse_name_addr", "parse_name_addrs", "parse_via",
+    "parse_vias",
 ]
 
 #: SIP-8: a larger CSeq number is refused.  RFC 3261 8.1.1.5 allows 2**31-1 at most.
@@ -42,12 +53,11 @@ _name_addr = re.compile(
 # Any version: a request of another one still gets its 505 (SIP-1), which needs the Via.
 _via = re.compile(rf"[ \t]*[Ss][Ii][Pp][ \t]*/[ \t]*[0-9.]+[ \t]*/[ \t]*({TOKEN})[ \t]+([^;,\"<>]+)").match
 _cseq = re.compile(rf"[ \t]*([0-9]+)[ \t]+({TOKEN})[ \t]*").fullmatch
+# The spelling of most peers, read at once; all others are read part by part, with the same result.
+_plain_name_addr = re.compile(rf'(?:"([^"\\]*+)" ?)?<{PLAIN_SIP}>({PLAIN_PARAMS})', re.DOTALL).fullmatch
+_plain_via = re.compile(rf"SIP/2\.0/(UDP|TCP|TLS) {PLAIN_HOST_PORT}({PLAIN_PARAMS})").fullmatch
+_plain_content_type = re.compile(rf"({TOKEN}/{TOKEN})({PLAIN_PARAMS})").fullmatch
 _content_type = re.compile(rf"[ \t]*({TOKEN})[ \t]*/[ \t]*({TOKEN})[ \t]*").match
-
-
-def _param(params: Params, name: str) -> str | None:
-    value = find_param(params, name) if params else None
-    return unquote(value) if value else value
 
 
 @frozen
@@ -67,12 +77,12 @@ class NameAddr:
 
     def param(self, name: str) -> str | None:
         """A header parameter (lower-case name) without quotes: empty when it has no value, None when absent."""
-        return _param(self.params, name)
+        return param_value(self.params, name)
 
     @property
     def tag(self) -> str:
         """The dialog tag, empty when there is none."""
-        return _param(self.params, "tag") or ""
+        return param_value(self.params, "tag") or ""
 
     def with_param(self, name: str, value: str | None) -> NameAddr:
         """With that header parameter (lower-case name) replaced or added."""
@@ -84,7 +94,7 @@ class NameAddr:
         :raises SipSyntaxError: 400 or 404, when it cannot be decoded.
         """
         if self.uri.param("gr") is None:
-            value = _param(self.params, "gr")
+            value = param_value(self.params, "gr")
             if value:
                 return unescape_text(value)
         return self.uri.instance()
@@ -107,17 +117,17 @@ class Via:
 
     def param(self, name: str) -> str | None:
         """A parameter (lower-case name) without quotes: empty when it has no value, None when absent."""
-        return _param(self.params, name)
+        return param_value(self.params, name)
 
     @property
     def branch(self) -> str:
         """The transaction identifier, empty when there is none."""
-        return _param(self.params, "branch") or ""
+        return param_value(self.params, "branch") or ""
 
     @property
     def received(self) -> str:
         """The source address as an earlier hop saw it, without brackets (SIP-13); empty when absent."""
-        return (_param(self.params, "received") or "").strip("[]")
+        return (param_value(self.params, "received") or "").strip("[]")
 
     def with_param(self, name: str, value: str | None) -> Via:
         """With that parameter (lower-case name) replaced or added."""
@@ -148,7 +158,7 @@ class ContentType:
 
     def param(self, name: str) -> str | None:
         """A parameter (lower-case name) without quotes: empty when it has no value, None when absent."""
-        return _param(self.params, name)
+        return param_value(self.params, name)
 
 
 def parse_name_addr(value: str, header: str = "Address") -> NameAddr:
@@ -156,6 +166,15 @@ def parse_name_addr(value: str, header: str = "Address") -> NameAddr:
 
     :raises SipSyntaxError: 400, naming ``header``.
     """
+    match = _plain_name_addr(value) if len(value) <= MAX_URI else None
+    if match is not None:
+        name, user, host, port, uri_params, params = match.groups()
+        return NameAddr(name or "", plain_sip(user, host, port, uri_params), plain_params(params) if params else ())
+    return strict_name_addr(value, header)
+
+
+def strict_name_addr(value: str, header: str) -> NameAddr:
+    """What :func:`parse_name_addr` does with an unusual spelling; it knows the usual ones as well."""
     match = _name_addr(value)
     if match is not None:
         quoted, plain, uri = match.groups()
@@ -172,6 +191,15 @@ def parse_name_addr(value: str, header: str = "Address") -> NameAddr:
     return NameAddr("", parse_uri(text.strip(" \t"), header), parse_params(semicolon + rest, header))
 
 
+def check_name_addr(value: str, header: str) -> None:
+    """Refuse what :func:`parse_name_addr` refuses, where the value itself is not needed.
+
+    :raises SipSyntaxError: 400, naming ``header``.
+    """
+    if len(value) > MAX_URI or _plain_name_addr(value) is None:
+        parse_name_addr(value, header)
+
+
 def parse_name_addrs(value: str, header: str = "Address") -> tuple[NameAddr, ...]:
     """Read a comma-separated list of addresses (Contact, Route, P-Asserted-Identity ...).
 
@@ -185,6 +213,15 @@ def parse_via(value: str) -> Via:
 
     :raises SipSyntaxError: 400.
     """
+    match = _plain_via(value)
+    if match is not None:
+        transport, host, digits, params = match.groups()
+        return Via(transport, host, None if digits is None else int(digits), plain_params(params))
+    return strict_via(value)
+
+
+def strict_via(value: str) -> Via:
+    """What :func:`parse_via` does with an unusual spelling; it knows the usual ones as well."""
     match = _via(value)
     if match is None:
         raise malformed("Via")
@@ -217,6 +254,14 @@ def parse_content_type(value: str) -> ContentType:
 
     :raises SipSyntaxError: 400.
     """
+    match = _plain_content_type(value)
+    if match is not None:
+        return ContentType(match[1].lower(), plain_params(match[2]))
+    return strict_content_type(value)
+
+
+def strict_content_type(value: str) -> ContentType:
+    """What :func:`parse_content_type` does with an unusual spelling; it knows the usual ones as well."""
     match = _content_type(value)
     if match is None:
         raise malformed("Content-Type")

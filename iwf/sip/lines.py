@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from iwf.sip.grammar import SipSyntaxError, is_token, malformed
+from iwf.sip.grammar import TOKEN, SipSyntaxError, is_token, malformed
 
 #: Real requests have 10 to 30 lines; 200 leaves room for long routes and stops floods of lines (SIP-14).
 MAX_HEADERS = 200
@@ -36,6 +36,7 @@ _COMPACT = {  # SIP-2
     "u": "Allow-Events", "v": "Via", "x": "Session-Expires",
 }
 _LONG_NAMES = {name.lower(): name for name in _KNOWN} | _COMPACT
+_USUAL_NAMES = frozenset(_KNOWN)
 # By the spellings that come often as well, so that most lines need one look-up.
 _NAMES = _LONG_NAMES | {name: name for name in _KNOWN}
 
@@ -45,10 +46,56 @@ has_bare_nul = re.compile(r"(?<!\\)\x00").search
 
 _status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\r\0]*))?", re.IGNORECASE).fullmatch
 _is_version = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE).fullmatch
+_TARGET = r'[^\s<>"\x00-\x1f\x7f]+'
 #: Whether a text can stand as Request-URI.
-is_target = re.compile(r'[^\s<>"\x00-\x1f\x7f]+').fullmatch
+is_target = re.compile(_TARGET).fullmatch
+_request_line = re.compile(rf"({TOKEN}) ({_TARGET}) SIP/2\.0").fullmatch
 
 Lines = tuple[tuple[str, str], ...]
+
+
+class Headers:
+    """Header lines that are found by their names."""
+
+    __slots__ = ("_all_differ", "_first_values", "headers")
+
+    headers: Lines
+    """Lines as (long name in its usual spelling, value); the Via lines come first (SIP-5)."""
+    _first_values: dict[str, str] | None
+    """By name as written; None until it is needed."""
+    _all_differ: bool
+    """Whether there are as many names as lines; set with the first values."""
+
+    def _look_through(self) -> dict[str, str]:
+        first = self._first_values = dict(reversed(self.headers))
+        self._all_differ = len(first) == len(self.headers)
+        return first
+
+    def get(self, name: str) -> str | None:
+        """The value of the first line of that name, in any spelling; None when there is none."""
+        if name in _USUAL_NAMES:
+            return (self._first_values or self._look_through()).get(name)
+        values = self.all(name)
+        return values[0] if values else None
+
+    def all(self, name: str) -> list[str]:
+        """The values of all lines of that name, in any spelling, in order."""
+        usual = _NAMES.get(name) or _LONG_NAMES.get(name.lower())
+        if usual is not None:
+            return [value for written, value in self.headers if written == usual]
+        folded = name.lower()
+        return [value for written, value in self.headers if written.lower() == folded]
+
+    def repeated(self, names: Iterable[str]) -> str:
+        """The first of these names that several lines have; empty when none has.
+
+        :param names: of headers that are known here, in their usual spelling.
+        """
+        if self._first_values is None:
+            self._look_through()
+        if self._all_differ:
+            return ""
+        return next((name for name in names if len(self.all(name)) > 1), "")
 
 
 def long_name(name: str) -> str | None:
@@ -57,27 +104,9 @@ def long_name(name: str) -> str | None:
     return known or (name if is_token(name) else None)
 
 
-def index_of(lines: Lines) -> dict[str, list[str]]:
-    """The values by name: known names in their usual spelling, others in lower case."""
-    index: dict[str, list[str]] = {}
-    for name, value in lines:
-        if name not in _NAMES:
-            name = name.lower()
-        if name in index:
-            index[name].append(value)
-        else:
-            index[name] = [value]
-    return index
-
-
-def index_key(name: str) -> str:
-    """The key in :func:`index_of` of a name in any spelling."""
-    return _NAMES.get(name) or _LONG_NAMES.get(name.lower()) or name.lower()
-
-
 def is_writable(value: str) -> bool:
     """Whether a value can stand in one header line."""
-    return "\r" not in value and "\n" not in value and not has_bare_nul(value)
+    return "\r" not in value and "\n" not in value and ("\0" not in value or not has_bare_nul(value))
 
 
 def normalised(headers: Iterable[tuple[str, str]]) -> Lines:
@@ -181,6 +210,14 @@ def cut_body(rest: bytes, lengths: list[str], datagram: bool) -> tuple[bytes, Si
 
 def read_request_line(line: str) -> tuple[str, str, SipSyntaxError | None]:
     """The method, the Request-URI and what is wrong with the line (SIP-1, SIP-13)."""
+    match = _request_line(line) if len(line) <= MAX_LINE else None
+    if match is not None:
+        return match[1], match[2], None
+    return strict_request_line(line)
+
+
+def strict_request_line(line: str) -> tuple[str, str, SipSyntaxError | None]:
+    """What :func:`read_request_line` does with a line that is wrong or unusual; it knows the usual ones as well."""
     parts = line.split(" ", 3)
     method = parts[0]
     if len(line) > MAX_LINE:

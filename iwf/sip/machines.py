@@ -205,7 +205,7 @@ class ServerTransaction(Transaction):
         self._begin(now)
 
     def _begin(self, now: float) -> None:
-        self._act_at = inf if self.reliable else now + NON_INVITE_TRYING
+        self._act_at = now + NON_INVITE_TRYING  # RFC 4320 4.1: over any transport
         # RFC 4320 4.2: 64*T1 after the request its sender has given up; nothing may be sent then.
         self._end_at = now + TIMER_F
 
@@ -221,7 +221,7 @@ class ServerTransaction(Transaction):
         if self.state not in (State.TRYING, State.PROCEEDING) or response.status == 408:
             return []
         if response.status < 200:
-            # RFC 4320 4.1: 100 only; without reliable transport the machine sends it in due time.
+            # RFC 4320 4.1: 100 only; the machine sends it in due time, a reliable transport bears it earlier.
             if response.status != 100 or not self.reliable:
                 return []
             self.state = State.PROCEEDING

@@ -27,12 +27,11 @@ from iwf.sip.headers import (
     parse_vias,
 )
 from iwf.sip.lines import (
+    Headers,
     Lines,
     cut_body,
     find_head_end,
     has_bare_nul,
-    index_key,
-    index_of,
     is_target,
     is_writable,
     normalised,
@@ -40,39 +39,33 @@ from iwf.sip.lines import (
     read_request_line,
     read_status_line,
 )
+from iwf.sip.phrases import PHRASES
 from iwf.sip.uri import Uri, parse_uri
 
 #: What an absent or unreadable Max-Forwards stands for (SIP-8, SIP-11).
 DEFAULT_MAX_FORWARDS = 70
 
-#: Reason phrases of RFC 3261 section 21 for what the lower layers answer by themselves.
-PHRASES = {100: "Trying", 200: "OK", 400: "Bad Request", 481: "Call/Transaction Does Not Exist",
-           487: "Request Terminated", 500: "Server Internal Error", 513: "Message Too Large"}
-
-# SIP-9: a second one makes the request malformed.
-_SINGLE = ("To", "From", "Call-ID", "CSeq", "Max-Forwards", "Event")
-
 _digits = re.compile(r"[0-9]{1,20}").fullmatch
 
 
-class Message:
+class Message(Headers):
     """What requests and responses have in common; not made by itself."""
 
-    __slots__ = ("_cseq", "_from", "_index", "_to", "_top_via", "body", "headers")
+    __slots__ = ("_call_id", "_cseq", "_from", "_octets", "_to", "_top_via", "body")
 
-    headers: Lines
-    """Lines as (long name in its usual spelling, value); the Via lines come first (SIP-5)."""
     body: bytes
-    _index: dict[str, list[str]] | None
     _top_via: Via | None
     _from: NameAddr | None
     _to: NameAddr | None
     _cseq: CSeq | None
+    _call_id: str | None
+    _octets: bytes | None
 
     def _fill(self, headers: Lines, body: bytes) -> None:
         self.headers = headers
         self.body = body
-        self._index = self._top_via = self._from = self._to = self._cseq = None
+        self._first_values = self._octets = None
+        self._top_via = self._from = self._to = self._cseq = self._call_id = None
 
     def _start_line(self) -> str:
         raise NotImplementedError
@@ -89,41 +82,31 @@ class Message:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._start_line()!r} {self.headers!r} {self.body!r}>"
 
-    def _lines(self, name: str) -> list[str] | None:
-        if self._index is None:
-            self._index = index_of(self.headers)
-        return self._index.get(name) or self._index.get(index_key(name))
-
-    def get(self, name: str) -> str | None:
-        """The value of the first line of that name, in any spelling; None when there is none."""
-        lines = self._lines(name)
-        return lines[0] if lines else None
-
-    def all(self, name: str) -> list[str]:
-        """The values of all lines of that name, in order."""
-        return list(self._lines(name) or ())
-
     def listed(self, name: str) -> list[str]:
         """The elements of a list header over all its lines (SIP-4).
 
         :raises SipSyntaxError: 400, when a line is no list.
         """
-        return [element for value in self._lines(name) or () if value for element in split_list(value, name)]
+        return [element for value in self.all(name) if value for element in split_list(value, name)]
 
     def addresses(self, name: str) -> tuple[NameAddr, ...]:
         """The addresses in Contact, Route, P-Asserted-Identity and the like, over all lines.
 
         :raises SipSyntaxError: 400, naming the header.
         """
-        return tuple([a for value in self._lines(name) or () for a in parse_name_addrs(value, name)])
+        return tuple([a for value in self.all(name) for a in parse_name_addrs(value, name)])
 
-    def _single(self, name: str) -> str:
-        lines = self._lines(name)
-        if not lines or not lines[0]:
+    def single(self, name: str) -> str:
+        """The value of a header that there must be once.
+
+        :raises SipSyntaxError: 400.
+        """
+        value = self.get(name)
+        if not value:
             raise SipSyntaxError(400, f"Missing {name}")
-        if len(lines) > 1:
+        if not self._all_differ and self.repeated((name,)):
             raise SipSyntaxError(400, f"Repeated {name}")  # SIP-9
-        return lines[0]
+        return value
 
     @property
     def top_via(self) -> Via:
@@ -138,29 +121,31 @@ class Message:
     @property
     def vias(self) -> tuple[Via, ...]:
         """All hops, the latest first."""
-        return tuple([via for value in self._lines("Via") or () for via in parse_vias(value)])
+        return tuple([via for value in self.all("Via") for via in parse_vias(value)])
 
     @property
     def from_(self) -> NameAddr:
         if self._from is None:
-            self._from = parse_name_addr(self._single("From"), "From")
+            self._from = parse_name_addr(self.single("From"), "From")
         return self._from
 
     @property
     def to(self) -> NameAddr:
         if self._to is None:
-            self._to = parse_name_addr(self._single("To"), "To")
+            self._to = parse_name_addr(self.single("To"), "To")
         return self._to
 
     @property
     def cseq(self) -> CSeq:
         if self._cseq is None:
-            self._cseq = parse_cseq(self._single("CSeq"))
+            self._cseq = parse_cseq(self.single("CSeq"))
         return self._cseq
 
     @property
     def call_id(self) -> str:
-        return self._single("Call-ID")
+        if self._call_id is None:
+            self._call_id = self.single("Call-ID")
+        return self._call_id
 
     @property
     def content_type(self) -> ContentType | None:
@@ -182,6 +167,8 @@ class Message:
         :raises SipSyntaxError: when a part holds CR, LF or a bare NUL (header injection), or text
             that cannot be encoded.
         """
+        if self._octets is not None:
+            return self._octets
         lines = [self._start_line()]
         lines += [f"{name}: {value}" for name, value in self.headers]
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
@@ -190,7 +177,8 @@ class Message:
         ends = len(lines) + 1
         if head.count("\r") != ends or head.count("\n") != ends or ("\0" in head and has_bare_nul(head)):
             raise SipSyntaxError(400, "Control Character In Header")
-        return encoded(head) + self.body
+        self._octets = encoded(head) + self.body
+        return self._octets
 
 
 class Request(Message):
@@ -203,6 +191,21 @@ class Request(Message):
     """
 
     __slots__ = ("_uri", "method", "target")
+
+    @classmethod
+    def composed(cls, method: str, uri: Uri, via: Via, lines: Lines, body: bytes = b"") -> Request:
+        """A request that we wrote ourselves, with less to check than in what others hand in.
+
+        :param via: our hop; becomes the first line.
+        :param lines: as in :attr:`headers`: names in their usual spelling, values without blanks around them.
+        :raises SipSyntaxError: when the URI could not be written.
+        """
+        target = str(uri)
+        if not is_target(target):
+            raise malformed("Request-URI")
+        request = _request(method, target, (("Via", str(via)), *lines), body, uri)
+        request._top_via = via
+        return request
 
     method: str
     target: str
@@ -253,9 +256,10 @@ class Request(Message):
         """
         if not self.headers or self.headers[0][0] != "Via":
             raise SipSyntaxError(400, "Missing Via")
-        hops = split_list(self.headers[0][1], "Via")
-        hops[0] = str(via)
-        request = self._with_lines((("Via", ", ".join(hops)), *self.headers[1:]))
+        value = str(via)
+        if "," in self.headers[0][1]:
+            value = ", ".join([value, *split_list(self.headers[0][1], "Via")[1:]])
+        request = self._with_lines((("Via", value), *self.headers[1:]))
         request._top_via = via
         return request
 
@@ -309,10 +313,7 @@ def parse_message(octets: bytes, datagram: bool = True) -> Request | Response:
     if start_line[:4].upper() == "SIP/":
         if error is not None:
             raise error  # SIP-12: dropped, there is no request in it
-        response = Response.__new__(Response)
-        response._fill(headers, body)
-        response.status, response.reason = read_status_line(start_line)
-        return response
+        return _response(*read_status_line(start_line), headers, body)
     method, target, line_error = read_request_line(start_line)
     error = line_error or error
     request = _request(method, target, headers, body)
@@ -332,6 +333,15 @@ def _request(method: str, target: str, headers: Lines, body: bytes, uri: Uri | N
     return request
 
 
+def _response(status: int, reason: str, headers: Lines, body: bytes) -> Response:
+    """A response with lines that are known to be writable."""
+    response = Response.__new__(Response)
+    response._fill(headers, body)
+    response.status = status
+    response.reason = reason
+    return response
+
+
 def _number(value: str | None, limit: int) -> int | None:
     if value is None or not _digits(value) or int(value) > limit:
         return None
@@ -344,25 +354,6 @@ def answerable(request: Request) -> Request | None:
         return request if request.method != "ACK" and request.top_via else None
     except SipSyntaxError:
         return None
-
-
-def validate(message: Request | Response) -> None:
-    """Check what every message must have: Via, From, To, Call-ID, CSeq (SIP-9, SIP-11).
-
-    :raises SipSyntaxError: with the request in it when it can be answered; for a response: drop it.
-    """
-    try:
-        for name in _SINGLE:
-            if len(message._lines(name) or ()) > 1:
-                raise SipSyntaxError(400, f"Repeated {name}")
-        _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
-        if isinstance(message, Request):
-            _ = message.uri
-            if message.cseq.method != message.method:
-                raise SipSyntaxError(400, "CSeq Method Mismatch")
-    except SipSyntaxError as error:
-        error.request = answerable(message) if isinstance(message, Request) else None
-        raise
 
 
 def response_to(
@@ -388,8 +379,10 @@ def response_to(
             lines.append((name, value))
     if status == 100 and (timestamp := request.get("Timestamp")) and is_writable(timestamp):
         lines.append(("Timestamp", timestamp))
-    lines.extend(headers)
-    return Response(status, PHRASES.get(status, "") if reason is None else reason, lines, body)
+    phrase = PHRASES.get(status, "") if reason is None else reason
+    if headers:
+        return Response(status, phrase, [*lines, *headers], body)
+    return _response(status, phrase, tuple(lines), body)
 
 
 def _tagged(request: Request, value: str, tag: str) -> str:

@@ -15,12 +15,15 @@ from iwf.mapping.model import Failure, Reason
 from iwf.sip.grammar import QUOTED, SipSyntaxError, quote, readable, unquote
 from iwf.sip.headers import NameAddr
 from iwf.sip.message import Response
+from iwf.sip.phrases import PHRASES
 from iwf.sip.uri import parse_uri
 
 #: Methods taken (SIP-31); grows with the methods.
 ALLOW = "MESSAGE, OPTIONS"
 #: Content taken (MSG-21); grows with the content types.
-ACCEPT = "text/plain"
+ACCEPT = ("text/plain, text/html, message/cpim, message/imdn+xml, application/im-iscomposing+xml, "
+          "multipart/alternative, multipart/mixed")
+
 
 @frozen
 class Status:
@@ -32,31 +35,6 @@ class Status:
     """Extra header lines: name and value."""
     rules: tuple[str, ...] = ()
     """Numbers of the rules behind it, for ``iwf explain``."""
-
-
-PHRASES = {
-    200: "OK",
-    202: "Accepted",
-    301: "Moved Permanently",
-    302: "Moved Temporarily",
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    406: "Not Acceptable",
-    410: "Gone",
-    413: "Request Entity Too Large",
-    415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme",
-    480: "Temporarily Unavailable",
-    482: "Loop Detected",
-    500: "Server Internal Error",
-    501: "Not Implemented",
-    600: "Busy Everywhere",
-    603: "Decline",
-    604: "Does Not Exist Anywhere",
-    606: "Not Acceptable",
-}
 
 
 @frozen
@@ -119,7 +97,7 @@ FAILURE_OF_STATUS = {
 #: RFC 3261 8.1.3.2: an unknown code is treated as x00 of its class; 6xx as a refusal.
 _CLASS = {3: 300, 4: 400, 5: 500, 6: 603}
 
-#: ERR 8.1 and 8.3, with ERR-6, ERR-7 and ERR-8 applied; never 503 (ERR-12).
+#: ERR 8.1 and 8.3, with ERR-6, ERR-7 and ERR-8 applied; 503 is for faults of the whole gateway only (ERR-12).
 STATUS_OF_FAILURE = {
     Reason.MALFORMED: 400,
     Reason.MALFORMED_ADDRESS: 400,
@@ -182,7 +160,7 @@ _controls = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 def one_line(text: str) -> str:
     """Text fit for a header value: controls and line ends folded to one space, no lone surrogates."""
-    return _controls.sub(" ", text).strip()
+    return (text if text.isprintable() else _controls.sub(" ", text)).strip()
 
 
 def failure_of_status(response: Response) -> Failure:
@@ -222,16 +200,19 @@ def _contact(response: Response) -> str:
     return str(contacts[0].uri) if contacts else ""
 
 
-def status_of_failure(failure: Failure, host: str = "gateway") -> Status:
+def status_of_failure(failure: Failure, host: str = "gateway", of_gateway: bool = False) -> Status:
     """The final answer that says it (ERR 8.1, 8.3).  ``failure.detail`` never gets into it (ERR-3).
 
     :param host: our name, the agent of a Warning.
+    :param of_gateway: the whole gateway is at fault and the peer may go elsewhere for a while (ERR-12).
     """
     code = STATUS_OF_FAILURE[failure.reason]
     if failure.everywhere:
         code = _EVERYWHERE.get(failure.reason, code)       # ERR-5
     if failure.reason is Reason.UNKNOWN_DOMAIN and not failure.permanent:
         code = 480                                         # ERR-7: 408 in the table
+    if of_gateway and code == 480:
+        code = 503                                         # ERR-12
     headers: list[tuple[str, str]] = []
     moved = _MOVED.get(failure.reason)
     contact = _usable_contact(failure.elsewhere) if moved else ""

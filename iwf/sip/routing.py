@@ -1,23 +1,37 @@
-"""Where messages come from and go to: Via marks, routes of answers, next hops.  Pure."""
+"""Where messages come from and answers go to: Via marks, routes, addresses.  Pure."""
 
 from __future__ import annotations
 
 import re
 from ipaddress import ip_address
 
+from attrs import evolve
+
 from iwf.sip.grammar import set_param
 from iwf.sip.headers import Via
 from iwf.sip.message import Request
 from iwf.sip.settings import Hop, TrunkSettings
-from iwf.sip.uri import Uri
 
 DEFAULT_PORT = 5060
+#: Transports under which nobody listens in (SIP-49).
+SECURE = ("tls", "wss")
+#: Transports on which a message ends where its carrier ends, so that Content-Length may be absent (RFC 7118 5).
+FRAMED = ("udp", "ws", "wss")
+
+_PORTS = {"tls": 5061, "ws": 80, "wss": 443}
 
 _is_port = re.compile(r"[0-9]{1,5}").fullmatch
 
 
+def default_port(transport: str) -> int:
+    """Where SIP is without a port (RFC 3261 19.1.2, RFC 7118 5.2.1)."""
+    return _PORTS.get(transport, DEFAULT_PORT)
+
+
 def is_address(host: str) -> bool:
     """Whether a host is an IP address, in brackets or not, and not a name."""
+    if ":" not in host and not host[-1:].isdigit():          # quick for nearly all names
+        return False
     try:
         ip_address(host.strip("[]"))
     except ValueError:
@@ -58,18 +72,25 @@ def route_of_answer(via: Via, source: Hop) -> Hop:
 
     :param via: its top Via, marked.
     """
-    maddr = via.param("maddr")
-    if source.transport == "udp" and maddr and is_address(maddr):
-        return Hop("udp", maddr.strip("[]"), via.port or DEFAULT_PORT)
-    rport = via.param("rport")
-    if source.transport == "udp" and rport and _is_port(rport):
-        return Hop("udp", source.host, int(rport))
-    return Hop(source.transport, source.host, via.port or DEFAULT_PORT)
+    host, port = source.host, via.port or default_port(source.transport)
+    if source.transport == "udp":
+        maddr = via.param("maddr")
+        rport = via.param("rport")
+        if maddr and is_address(maddr):
+            host = maddr.strip("[]")
+        elif rport and _is_port(rport):
+            port = int(rport)
+    # Most peers speak from where they listen: one value less for each transaction to hold.
+    same = host == source.host and port == source.port and not source.flow
+    return source if same else Hop(source.transport, host, port)
 
 
-def next_hop(trunk: TrunkSettings, target: Uri) -> Hop:
-    """Where a request to that URI goes: to the trunk's proxy, or by the URI itself."""
-    if trunk.next_hop is not None:
-        return trunk.next_hop
-    transport = (target.param("transport") or "udp").lower()
-    return Hop(transport, target.host.strip("[]"), target.port or DEFAULT_PORT)
+def secured(hops: tuple[Hop, ...], trunk: TrunkSettings, domain: str) -> tuple[Hop, ...]:
+    """The same hops, those by TLS with what their servers must prove: that they are the domain that was
+    looked for (RFC 5922 7.3), or that they have a name that the operator has given.
+    """
+    if not any(hop.transport == "tls" for hop in hops):
+        return hops
+    server_name = "" if is_address(domain) else domain
+    peer = evolve(trunk.tls, names=trunk.tls.names or (domain,), server_name=trunk.tls.server_name or server_name)
+    return tuple(evolve(hop, tls=peer) if hop.transport == "tls" else hop for hop in hops)

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from functools import cached_property
+
+from attrs import field, frozen
+
+
+@frozen(cache_hash=True)
+class TlsPeer:
+    """What a TLS connection that we open demands of the server, and shows it (SIP-49)."""
+
+    names: tuple[str, ...] = ()
+    """The server's certificate must speak for one of these SIP domains (RFC 5922)."""
+    server_name: str = ""
+    """The name that it is asked for (SNI); empty: none, it is known by its address."""
+    verify: bool = True
+    """Whether its certificate is verified at all."""
+    certificate: str = ""
+    """Path of the certificate that we show, with the intermediate ones; empty: none."""
+    key: str = ""
+    """Path of its private key; empty: in the same file."""
+    ca: str = ""
+    """Path of the authorities that count; empty: those of the system."""
 
 
 @frozen
@@ -10,10 +30,40 @@ class Hop:
     """A transport address."""
 
     transport: str
-    """``udp`` or ``tcp``, lower case."""
+    """``udp``, ``tcp`` or ``tls``, lower case; ``ws`` and ``wss`` for the connections of clients."""
     host: str
     """An IP address or a name; IPv6 without brackets."""
     port: int
+    tls: TlsPeer | None = None
+    """Where we open a TLS connection."""
+    flow: int = 0
+    """The number of a connection that the other side has opened: it is reached by that one and no other, as
+    somebody else may come from the same address and port later (RFC 5626).  0: none in particular."""
+
+
+@frozen
+class Target:
+    """What is to be found by RFC 3263, as a URI or an operator names it."""
+
+    host: str
+    """A name or an IP address; lower case, IPv6 without brackets."""
+    port: int | None = None
+    transport: str = ""
+    """``udp``, ``tcp``, ``tls`` or another one in lower case; empty: it is found, too."""
+    secure: bool = False
+    """The scheme is ``sips``."""
+
+
+@frozen
+class Identity:
+    """An address of record at a peer that is one of our users there (SIP-80)."""
+
+    aor: str
+    """``sip:user@domain``, as it is registered and as it stands in From."""
+    user: str
+    """Its user part, decoded: the user part of his image as well."""
+    domain: str
+    """Our alias domain that his image is in."""
 
 
 @frozen
@@ -25,10 +75,13 @@ class TrunkSettings:
     """``sip:<name>``."""
     domains: tuple[str, ...]
     """Exact names, ``*.example`` or ``*``."""
-    next_hop: Hop | None
-    """None: by the target's own address (host and port of its URI)."""
+    next_hop: Hop | Target | None
+    """A name in it is found by RFC 3263; None: by the URI of the recipient (SIP-50)."""
     allowed_sources: tuple[str, ...]
     """IP addresses or networks in CIDR form (SIP-63)."""
+    allowed_names: tuple[str, ...] = ()
+    """SIP domains; whoever has a verified certificate for one of them is this peer, wherever he speaks
+    from (SIP-63)."""
     profile: str = "rfc7572"
     """``rfc7572`` or ``draft`` (MSG-5, MSG-6)."""
     accept_code: int = 202
@@ -39,12 +92,34 @@ class TrunkSettings:
     """Lifts the 1300-octet limit to ``max_message`` (MSG-28)."""
     charset_parameter: bool = True
     """Write ``;charset=utf-8`` (MSG-9)."""
+    cpim: str = "auto"
+    """Ask for receipts, which takes message/cpim: ``always``, ``never``, or ``auto``: of users who
+    were seen to take it (RCPT-1)."""
+    receipt_on_200: bool = False
+    """200 to a text comes from the user's own agent, and so says that it was delivered (RCPT-7)."""
     trusted_identity: bool = False
     """P-Asserted-Identity from it replaces an anonymous From (MSG-1)."""
     shared: bool = True
     """Behind a proxy that serves others too: overload is 480, never 503 (ERR-12)."""
     window: int | None = None
     """Client transactions in flight for this trunk; None: ``SipSettings.window``."""
+    username: str = ""
+    """Our account there (SIP-60), and the peer's here with ``digest``."""
+    password: str = field(default="", repr=False)
+    realm: str = ""
+    """The only realm that is given our credentials, and the realm of our challenges; empty: any, and our host."""
+    digest: bool = False
+    """The peer must prove that it knows the password as well (SIP-62)."""
+    algorithms: tuple[str, ...] = ()
+    """What it is asked for with ``digest``, best first; empty: all that we know."""
+    register: tuple[Identity, ...] = ()
+    """Who is registered there (SIP-80)."""
+    registrar: Hop | Target | None = None
+    """Where REGISTER goes; None: to the next hop."""
+    tls: TlsPeer = TlsPeer()
+    """For connections to the hosts of users' own addresses; their name is filled in."""
+    allow_sips: bool = False
+    """Take requests to ``sips:`` that came over TLS (ADDR-56)."""
 
 
 @frozen
@@ -54,6 +129,61 @@ class SipAlias:
     domain: str
     bridges: str
     """``xmpp`` or ``tel``."""
+
+
+@frozen
+class TlsSettings:
+    """What the TLS and WSS listeners show and ask for.  Paths of PEM files."""
+
+    certificate: str = ""
+    """With the intermediate ones."""
+    key: str = ""
+    """Empty: in the same file."""
+    ca: str = ""
+    """The authorities whose certificates of clients count; empty: those of the system."""
+    verify_clients: str = "optional"
+    """``no``, ``optional`` or ``required``; TLS listeners only, browsers are never asked."""
+    named: tuple[tuple[str, str, str], ...] = ()
+    """Name that the client asks for (SNI), certificate, key."""
+
+
+@frozen
+class Account:
+    """Somebody who may register here."""
+
+    user: str
+    """The user part of his address and his name in credentials."""
+    password: str = field(default="", repr=False)
+    hashes: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """In place of the password: algorithm and H(user:domain:password) in hex."""
+
+
+@frozen
+class RegistrarSettings:
+    """A domain whose devices register at the gateway itself (XMPP-60)."""
+
+    domain: str
+    """Also the realm."""
+    accounts: tuple[Account, ...] = ()
+    lane: str = "sip:registrar"
+    min_expires: int = 60
+    """Seconds; less is answered 423."""
+    max_expires: int = 3600
+    """Seconds; more is cut, and it is what nobody asked for gets."""
+    max_contacts: int = 10
+    """For each user."""
+    algorithms: tuple[str, ...] = ()
+    """What is asked for, best first; empty: all that we know."""
+    without_qop: bool = False
+    """Take clients of RFC 2069's time (SIP-62)."""
+
+    @cached_property
+    def trunk(self) -> TrunkSettings:
+        """Its users as a peer that may be anywhere."""
+        return TrunkSettings(
+            name=self.lane.partition(":")[2], lane=self.lane, domains=(self.domain,), next_hop=None,
+            allowed_sources=(), shared=False, digest=True,
+        )
 
 
 @frozen
@@ -69,3 +199,11 @@ class SipSettings:
     """Octets of one message on a stream (SIP-14)."""
     window: int = 200
     """Client transactions in flight per trunk."""
+    registrar: RegistrarSettings | None = None
+    dns_servers: tuple[tuple[str, int], ...] = ()
+    """Address and port; empty: as the system is configured."""
+    tls: TlsSettings = TlsSettings()
+    origins: frozenset[str] = frozenset()
+    """Web sites whose scripts may connect by WebSocket, in lower case; empty: all."""
+    max_websockets: int = 1000
+    """Connections of WebSocket clients at the same time."""

@@ -119,6 +119,10 @@ class TransactionTable:
         self._add(key, transaction)
         return [Deliver(transaction, message)]
 
+    def knows(self, request: Request) -> bool:
+        """Whether a request is a repetition of one that has a transaction."""
+        return _server_key(request, request.method) in self._open
+
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> list[Output]:
         """Answer a request.  A late or forbidden response (SIP-23) gives no output.
 
@@ -135,8 +139,18 @@ class TransactionTable:
         found = self._open.get(_server_key(cancel, "INVITE"))
         return found if isinstance(found, InviteServerTransaction) else None
 
+    @property
+    def soonest(self) -> float:
+        """A moment before which there is nothing to do; quicker than :meth:`next_timer`, but may be too early."""
+        return self._heap[0][0] - self._shift if self._heap else inf
+
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` wants to be called; None: not at all."""
+        transaction = self._next()
+        return None if transaction is None else transaction.queued - self._shift
+
+    def _next(self) -> Transaction | None:
+        """The transaction whose timer is the next, with its entry on top of the heap."""
         heap = self._heap
         while heap:
             due, _, key = heap[0]
@@ -144,28 +158,28 @@ class TransactionTable:
             if transaction is None or transaction.queued != due:
                 heappop(heap)
                 continue
-            actual = transaction.next_timer()
-            if actual is None:
+            actual = min(transaction._act_at, transaction._end_at)
+            if actual == inf:
                 transaction.queued = inf
                 heappop(heap)
             elif actual > due:
                 transaction.queued = actual
                 heapreplace(heap, (actual, next(self._serial), key))
             else:
-                return due - self._shift
+                return transaction
         return None
 
     def handle_timer(self, now: float) -> list[Output]:
         """Do all that is due."""
         now = self._time(now)
         outputs: list[Output] = []
-        heap = self._heap
-        while heap and heap[0][0] <= now + _RESOLUTION:
-            due, _, key = heappop(heap)
-            transaction = self._open.get(key)
-            if transaction is not None and transaction.queued == due:
-                transaction.queued = inf
-                outputs += self._settled(transaction, transaction.handle_timer(max(now, due)))
+        while self._heap and self._heap[0][0] <= now + _RESOLUTION:
+            transaction = self._next()
+            if transaction is None or transaction.queued > now + _RESOLUTION:
+                break
+            heappop(self._heap)
+            due, transaction.queued = transaction.queued, inf
+            outputs += self._settled(transaction, transaction.handle_timer(max(now, due)))
         return outputs
 
     def _receive_response(self, response: Response, now: float) -> list[Output]:

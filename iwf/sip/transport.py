@@ -1,4 +1,4 @@
-"""All sockets of the SIP edge: listeners, connections, name look-ups.  Shell.
+"""All sockets of the SIP edge: listeners and connections.  Shell.
 
 A peer that refuses (ICMP, RST) is reported to the receiver by its hop.
 
@@ -13,39 +13,29 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import address, defer
-from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.interfaces import (
-    IListeningPort,
-    IReactorSocket,
-    IResolutionReceiver,
-)
-from zope.interface import implementer
+from twisted.internet import defer
+from twisted.internet.interfaces import IListeningPort, IReactorSocket
 
 from iwf.sip.connections import (
     ConnectedDatagrams,
     Datagrams,
-    Inbound,
-    Outbound,
     Receiver,
     Source,
-    Stream,
 )
 from iwf.sip.routing import bracketed
 from iwf.sip.settings import Hop, SipSettings
+from iwf.sip.streams import DIALLED, Streams
 
-#: What :class:`Transports` can carry.
-TRANSPORTS = ("udp", "tcp")
+#: By which we can reach who has not connected to us.
+TRANSPORTS = ("udp", *DIALLED)
 #: Room for bursts while the reactor is busy; the system may grant less.
 RECEIVE_BUFFER = 4 * 1024 * 1024
 #: Peers with a socket of their own; beyond that the eldest is given up.
 MAX_CONNECTED = 64
-#: A next hop that does not answer SYN in that many seconds is down; well below Timer F (32 s).
-CONNECT_TIMEOUT = 10.0
-#: SIP-52: an answer of the resolver is used this long, in seconds.
-NAME_LIFETIME = 30.0
-#: Next hops by the domains of targets: any number of names, so a bound is needed.
-MAX_NAMES = 1000
+#: Our address on the way to a host is asked of the system again after that many seconds.
+WAY_LIFETIME = 30.0
+#: Hosts whose way is remembered; any number may be written to, so a bound is needed.
+MAX_WAYS = 1000
 
 
 class Transports:
@@ -64,22 +54,26 @@ class Transports:
         self._receiver = receiver
         self._connected_socket = connected_socket
         self._ports: list[tuple[Hop, IListeningPort, Datagrams | None]] = []
-        self._inbound = Inbound(self._stream)
-        self._outbound: dict[Hop, Outbound] = {}
+        self._streams = Streams(settings, reactor, clock, receiver)
         self._connected: dict[Hop, tuple[ConnectedDatagrams, IListeningPort]] = {}
+        self._own_hosts: dict[str, tuple[str, float]] = {}
         self._stopping = False
 
     def start(self) -> None:
-        """Open the listeners; raises twisted.internet.error.CannotListenError."""
+        """Open the listeners.
+
+        :raises twisted.internet.error.CannotListenError: when the system refuses.
+        :raises iwf.tls.TlsError: for a certificate that cannot be used.
+        """
         for hop in self._settings.listen:
-            interface = "" if hop.host == "0.0.0.0" else hop.host
             if hop.transport == "udp":
                 datagrams = Datagrams(self._receiver)
+                interface = "" if hop.host == "0.0.0.0" else hop.host
                 port = self._reactor.listenUDP(hop.port, datagrams, interface, 65_536)   # SIP-14
                 _enlarge(getattr(port, "socket", None))
             else:
                 datagrams = None
-                port = self._reactor.listenTCP(hop.port, self._inbound, interface=interface)
+                port = self._streams.listen(hop)
             self._ports.append((Hop(hop.transport, hop.host, port.getHost().port), port, datagrams))
 
     @property
@@ -92,10 +86,7 @@ class Transports:
         self._stopping = True
         closing = [defer.maybeDeferred(port.stopListening) for _, port, _ in self._ports]
         closing += [defer.maybeDeferred(port.stopListening) for _, port in self._connected.values()]
-        streams = list(self._inbound.streams)
-        streams += [outbound.stream for outbound in self._outbound.values() if outbound.stream is not None]
-        for stream in streams:
-            stream.transport.loseConnection()
+        self._streams.stop()
         self._ports.clear()
         self._connected.clear()
         return defer.DeferredList(closing, consumeErrors=True)
@@ -107,10 +98,25 @@ class Transports:
                 return own
         return None
 
+    def own_host(self, hop: Hop, own: Hop | None) -> str:
+        """Our host towards a hop: the address of that listener, or of the way there if it listens on all.
+
+        :raises OSError: when there is no way.
+        """
+        if own is not None and own.host not in ("", "0.0.0.0", "::"):
+            return own.host
+        now = self._clock.seconds()
+        host, since = self._own_hosts.get(hop.host, ("", 0.0))
+        if not host or not 0 <= now - since < WAY_LIFETIME:  # interfaces come and go
+            host = local_address(hop)
+            if len(self._own_hosts) >= MAX_WAYS:
+                self._own_hosts.clear()
+            self._own_hosts[hop.host] = (host, now)
+        return host
+
     def send(self, octets: bytes, hop: Hop) -> None:
         """Send a request to a hop with a numeric address; failures come by ``unreachable``."""
-        sent = self._send_stream(octets, hop) if hop.transport == "tcp" else self._send_datagram(octets, hop)
-        if not sent:
+        if not (self._send_datagram if hop.transport == "udp" else self._streams.send)(octets, hop):
             self._receiver.unreachable(hop)
 
     def answer(self, octets: bytes, source: Source, route: Hop) -> bool:
@@ -120,27 +126,11 @@ class Transports:
         """
         if source.channel.send(octets, route):
             return True
-        if route.transport == "tcp":
-            return self._send_stream(octets, route)
+        if route.transport != "udp":
+            # Who is behind an address is known before TLS only, and nobody connects to a web client.
+            return route.transport == "tcp" and self._streams.send(octets, route)
         return any(datagrams.send(octets, route) for own, _, datagrams in self._ports
                    if datagrams is not None and (":" in own.host) == (":" in route.host))
-
-    def _stream(self, opened: Callable[[Stream], object], closed: Callable[[Stream], object]) -> Stream:
-        return Stream(self._receiver, self._settings.max_message, self._clock.callLater, opened, closed)
-
-    def _send_stream(self, octets: bytes, hop: Hop) -> bool:
-        outbound = self._outbound.get(hop)
-        if outbound is None:
-            if self._stopping:
-                return False
-            outbound = self._outbound[hop] = Outbound(hop, self._stream, self._stream_gone)
-            self._reactor.connectTCP(hop.host, hop.port, outbound, timeout=CONNECT_TIMEOUT)
-        return outbound.send(octets)
-
-    def _stream_gone(self, outbound: Outbound) -> None:
-        if self._outbound.get(outbound.hop) is outbound:
-            del self._outbound[outbound.hop]
-        self._receiver.unreachable(outbound.hop)
 
     def _send_datagram(self, octets: bytes, hop: Hop) -> bool:
         connected = self._connected.get(hop)
@@ -211,55 +201,3 @@ def local_address(hop: Hop) -> str:
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((hop.host, hop.port))
         return bracketed(str(probe.getsockname()[0]))
-
-
-class Names:
-    """Addresses of hosts, by the reactor's resolver; A and AAAA only, RFC 3263 comes with another issue.
-
-    :param reactor: provides IReactorPluggableNameResolver.
-    :param clock: IReactorTime.
-    """
-
-    def __init__(self, reactor: Any, clock: Any) -> None:
-        self._reactor = reactor
-        self._clock = clock
-        self._known: dict[str, tuple[str, float]] = {}
-
-    def resolve(self, hop: Hop) -> defer.Deferred[Hop | None]:
-        """The hop with a numeric address; None when the name has none.  Never fails."""
-        if isIPAddress(hop.host) or isIPv6Address(hop.host):
-            return defer.succeed(hop)
-        now = self._clock.seconds()
-        known = self._known.get(hop.host)
-        if known is not None and 0 <= now - known[1] < NAME_LIFETIME:
-            return defer.succeed(Hop(hop.transport, known[0], hop.port))
-        answer: defer.Deferred[str | None] = defer.Deferred()
-        self._reactor.nameResolver.resolveHostName(_FirstAddress(answer), hop.host, hop.port,
-                                                   [address.IPv4Address, address.IPv6Address])
-
-        def resolved(found: str | None) -> Hop | None:
-            if found is None:
-                return None
-            if len(self._known) >= MAX_NAMES:
-                self._known.clear()
-            self._known[hop.host] = (found, self._clock.seconds())
-            return Hop(hop.transport, found, hop.port)
-
-        return answer.addCallback(resolved)
-
-
-@implementer(IResolutionReceiver)
-class _FirstAddress:
-    def __init__(self, answer: defer.Deferred[str | None]) -> None:
-        self._answer = answer
-        self._first: str | None = None
-
-    def resolutionBegan(self, resolution: Any) -> None:
-        pass
-
-    def addressResolved(self, found: Any) -> None:
-        if self._first is None:
-            self._first = found.host
-
-    def resolutionComplete(self) -> None:
-        self._answer.callback(self._first)

@@ -12,17 +12,19 @@ from ipaddress import IPv6Address
 from attrs import evolve, frozen
 
 from iwf.sip.grammar import (
+    PLAIN_PARAMS,
     RESERVED,
     Params,
     SipSyntaxError,
     check_escapes,
     find_param,
     malformed,
+    plain_params,
     set_param,
     unescape_text,
 )
 
-__all__ = ["Params", "Uri", "parse_host_port", "parse_uri", "same_uri"]
+__all__ = ["PLAIN_HOST_PORT", "PLAIN_SIP", "Params", "Uri", "parse_host_port", "parse_uri", "plain_sip", "same_uri"]
 
 #: Longest URI taken (414 beyond), the same figure as for a whole line (SIP-14).
 MAX_URI = 8192
@@ -45,6 +47,11 @@ _LABEL = r"[A-Za-z0-9_][A-Za-z0-9_\-]*"
 _split_host = re.compile(
     rf"({_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\])(?:[ \t]*:[ \t]*([0-9]{{1,5}}))?"
 ).fullmatch
+#: The spelling of most hosts, ports and sip: URIs.  It is read at once, all others part by part;
+#: what it matches means the same either way.
+PLAIN_HOST_PORT = r"((?:[a-z0-9][a-z0-9\-]*\.)*[a-z0-9][a-z0-9\-]*)(?::([1-9][0-9]{0,3}))?"
+PLAIN_SIP = rf"sip:(?:([A-Za-z0-9\-_.!~*'+]+)@)?{PLAIN_HOST_PORT}({PLAIN_PARAMS})"
+_plain_sip = re.compile(PLAIN_SIP).fullmatch
 _separators = re.compile(r"[-.()]")
 _escape = re.compile("%([0-9A-Fa-f]{2})")
 
@@ -112,7 +119,7 @@ class Uri:
 
         :raises SipSyntaxError: 404, when the octets are no UTF-8.
         """
-        value = self.param("gr")
+        value = self.param("gr") if self.params else ""
         return unescape_text(value) if value else ""
 
 
@@ -124,6 +131,14 @@ def parse_uri(text: str, header: str = "Request-URI") -> Uri:
     """
     if len(text) > MAX_URI:
         raise SipSyntaxError(414, f"{header} Too Long")
+    match = _plain_sip(text)
+    if match is not None:
+        return plain_sip(*match.groups())
+    return strict_uri(text, header)
+
+
+def strict_uri(text: str, header: str) -> Uri:
+    """What :func:`parse_uri` does with a URI in an unusual spelling; it knows the usual ones as well."""
     spelled, _, rest = text.partition(":")
     scheme = spelled.lower()
     if scheme in _HOST_SCHEMES:
@@ -139,6 +154,11 @@ def parse_uri(text: str, header: str = "Request-URI") -> Uri:
     if not _is_opaque(rest):
         raise malformed(header)
     return Uri(scheme, opaque=rest)
+
+
+def plain_sip(user: str | None, host: str, port: str | None, params: str) -> Uri:
+    """The URI of the groups of :data:`PLAIN_SIP`."""
+    return Uri("sip", user, None, host, None if port is None else int(port), plain_params(params) if params else ())
 
 
 def _parse_sip(scheme: str, rest: str, header: str) -> Uri:

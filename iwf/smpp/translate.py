@@ -10,10 +10,12 @@ from attrs import evolve, frozen
 from iwf.edge import Answered, Offered, Reading
 from iwf.mapping.model import (
     Body,
+    Composing,
     Failure,
     Item,
     Kind,
     Message,
+    Notification,
     Outcome,
     Party,
     Reason,
@@ -179,6 +181,9 @@ def submission_of(item: Item, link: LinkSettings, now: float) -> Submission | Fa
             return _submission_of_message(item, item.payload, link.profile, now)
         case Report():
             return _submission_of_report(item.payload, link.profile)
+        case Notification() | Composing():
+            # COMP-7; phones hear of failures alone.
+            return Failure(Reason.NOT_SUPPORTED, detail="neither receipts nor typing go to phones")
 
 
 def _submission_of_message(item: Item, message: Message, profile: Profile, now: float) -> Submission | Failure:

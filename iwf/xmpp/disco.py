@@ -24,6 +24,7 @@ from iwf.xmpp.elements import (
     octets_of,
     reply,
 )
+from iwf.xmpp.extensions import NS_MARKERS, NS_RECEIPTS, NS_STATES
 from iwf.xmpp.reasons import error_reply
 from iwf.xmpp.times import stamp_of_seconds
 
@@ -39,7 +40,8 @@ NS_LAST = "jabber:iq:last"
 GATEWAY_FEATURES = (
     NS_CAPS, NS_INFO, NS_ITEMS, NS_LAST, NS_VERSION, "jid\\20escaping", NS_PING, NS_TIME, NS_VCARD,
 )  # fmt: skip
-IMAGE_FEATURES = (NS_INFO, "jabber:x:oob", NS_PING, NS_VCARD)
+IMAGE_FEATURES = (NS_STATES, NS_INFO, "jabber:x:oob", NS_MARKERS, NS_PING, NS_RECEIPTS, NS_VCARD)
+PHONE_FEATURES = (NS_INFO, "jabber:x:oob", NS_PING, NS_RECEIPTS, NS_VCARD)  # COMP-7
 
 
 @frozen
@@ -167,7 +169,8 @@ def _display_name(target: Address, component: Component) -> str:
 
 
 def _info(query: Query, answer: Element) -> None:
-    features = GATEWAY_FEATURES if query.to_gateway else IMAGE_FEATURES
+    of_image = PHONE_FEATURES if query.component.bridges == TEL else IMAGE_FEATURES  # RCPT-11
+    features = GATEWAY_FEATURES if query.to_gateway else of_image
     identity = category, type, name = _identity(query.target, query.component)
     node = attribute(query.payload, "node")
     if node and node != f"{_caps_node(query.component)}#{caps_of(identity, features)}":

@@ -7,10 +7,11 @@ from twisted.words.xish.domish import Element, elementStream
 from iwf.edge import Ignored, Reading
 from iwf.mapping.model import Failure, Item, Refused, Verdict
 from iwf.xmpp.elements import NS_COMPONENT, attribute, component_of, octets_of
+from iwf.xmpp.envelope import Unwritable
 from iwf.xmpp.jid import JidFault, address_of_jid
 from iwf.xmpp.reasons import error_reply
 from iwf.xmpp.settings import XmppSettings
-from iwf.xmpp.stanzas import Unwritable, read, write
+from iwf.xmpp.stanzas import read, write
 
 
 class Explainer:

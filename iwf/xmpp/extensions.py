@@ -11,7 +11,7 @@ from typing import cast
 from attrs import Factory, define
 from twisted.words.xish.domish import Element
 
-from iwf.mapping.model import Body
+from iwf.mapping.model import Body, Outcome, Want
 from iwf.xmpp.elements import LANG, NS_COMPONENT, attribute, child, children, text_of
 from iwf.xmpp.times import seconds_of_stamp
 
@@ -24,6 +24,10 @@ NS_AMP = "http://jabber.org/protocol/amp"
 NS_EXPIRE = "jabber:x:expire"
 NS_CORRECT = "urn:xmpp:message-correct:0"
 NS_STANZA_ID = "urn:xmpp:sid:0"
+NS_RECEIPTS = "urn:xmpp:receipts"
+NS_MARKERS = "urn:xmpp:chat-markers:0"
+NS_STATES = "http://jabber.org/protocol/chatstates"
+NS_HINTS = "urn:xmpp:hints"
 
 _ENCRYPTIONS = frozenset({
     ("eu.siacs.conversations.axolotl", "encrypted"),
@@ -63,6 +67,11 @@ class Content:
     expires_at: float | None = None
     lifetime: float | None = None
     """Seconds from the sending (jabber:x:expire)."""
+    wants: set[Want] = Factory(set)
+    receipt: tuple[Outcome, str] | None = None
+    """What became of a message of ours, and its id."""
+    state: str = ""
+    """The chat state (XEP-0085)."""
 
 
 def content_of(message: Element) -> Content:
@@ -168,6 +177,26 @@ def _read_origin_id(content: Content, element: Element) -> None:
     content.origin_id = content.origin_id or attribute(element, "id")
 
 
+def _read_request(content: Content, element: Element) -> None:
+    content.wants.add(Want.DELIVERED)
+
+
+def _read_markable(content: Content, element: Element) -> None:
+    content.wants.add(Want.DISPLAYED)
+
+
+def _read_received(content: Content, element: Element) -> None:
+    content.receipt = content.receipt or (Outcome.DELIVERED, attribute(element, "id"))
+
+
+def _read_displayed(content: Content, element: Element) -> None:
+    content.receipt = content.receipt or (Outcome.DISPLAYED, attribute(element, "id"))
+
+
+def _read_state(content: Content, element: Element) -> None:
+    content.state = content.state or element.name
+
+
 _READERS = {
     (NS_NICK, "nick"): _read_nick,
     (NS_DELAY, "delay"): _read_delay,
@@ -178,4 +207,16 @@ _READERS = {
     (NS_EXPIRE, "x"): _read_expire,
     (NS_CORRECT, "replace"): _read_correction,
     (NS_STANZA_ID, "origin-id"): _read_origin_id,
+    (NS_RECEIPTS, "request"): _read_request,
+    (NS_RECEIPTS, "received"): _read_received,
+    (NS_MARKERS, "markable"): _read_markable,
+    (NS_MARKERS, "displayed"): _read_displayed,
+    # RCPT-10: words of older versions.
+    (NS_MARKERS, "received"): _read_received,
+    (NS_MARKERS, "acknowledged"): _read_displayed,
+    (NS_STATES, "active"): _read_state,
+    (NS_STATES, "composing"): _read_state,
+    (NS_STATES, "paused"): _read_state,
+    (NS_STATES, "inactive"): _read_state,
+    (NS_STATES, "gone"): _read_state,
 }

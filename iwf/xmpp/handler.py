@@ -20,6 +20,7 @@ from iwf.edge import Answered, Ignored, IIntake, ILane, IOutlet, Offered, Readin
 from iwf.ids import Ids
 from iwf.mapping.model import (
     Accepted,
+    Composing,
     Failure,
     Item,
     Message,
@@ -32,8 +33,10 @@ from iwf.mapping.model import (
 from iwf.xmpp import stanzas
 from iwf.xmpp.barrier import Barrier, Outcome, State
 from iwf.xmpp.elements import NS_PING, Component, add, attribute, make, octets_of
+from iwf.xmpp.envelope import Unwritable
 from iwf.xmpp.reasons import error_reply
 from iwf.xmpp.settings import ComponentSettings
+from iwf.xmpp.typist import Typist
 from iwf.xmpp.wokkel_door import XMPPHandler
 
 MOST_OWED = 1000
@@ -98,6 +101,7 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         self._is_paused = False
         self._is_holding = False
         self._drain: Deferred[None] | None = None
+        self._typist = Typist(component, clock, intake, self._answer)
 
     # --- the life of a stream (wokkel) -----------------------------------------------------------
 
@@ -121,6 +125,8 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
                 call.cancel()
         self._flush_call = self._timer = None
         self._batch.clear()
+        if self._drain is not None:
+            self._typist.stop()
         self._update_credit()
         if barrier is not None:
             for entry in barrier.lost():
@@ -135,6 +141,7 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         """
         drained: Deferred[None] = Deferred()
         self._drain = drained
+        self._typist.stop()
         self._update_credit()
         self._flush()
         timeout = self._clock.callLater(DRAIN_TIMEOUT, self._end_drain)
@@ -166,14 +173,17 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         """Write an item; fires when the server has processed it (IOutlet)."""
         if self._barrier is None or self._drain is not None:
             return succeed(Rejected(item, _DOWN, retry=True))
+        if not self._typist.wants(item.payload):
+            return succeed(Accepted(item))
         try:
-            octets = octets_of(stanzas.write(item, self._component))
-        except stanzas.Unwritable as fault:
+            with_state = self._typist.shows_states(item.payload)
+            octets = octets_of(stanzas.write(item, self._component, with_state))
+        except Unwritable as fault:
             self._log.error("Item {id} cannot be written: {why}", id=item.id, why=str(fault))
             return succeed(Rejected(item, fault.failure))
         if len(octets) > self._settings.max_outbound:
             return succeed(Rejected(item, _TOO_BIG))  # MSG-29
-        entry = _Entry(item, _ref_of(item))
+        entry = _Entry(item, stanzas.ref_of_item(item))
         if entry.ref:
             self._in_flight.setdefault(entry.ref, entry)
         self._barrier.written(entry)
@@ -366,7 +376,10 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
                 self._settle(entry, Rejected(entry.item, event.failure))
                 return
             self._intake.offer(event)
+        elif isinstance(event, Composing):
+            self._typist.read(element, event)
         elif isinstance(event, Message):
+            self._typist.read(element, event)
             self._offer_message(element, event)
 
     def _offer_message(self, element: Element, event: Message) -> None:
@@ -382,9 +395,3 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         if isinstance(verdict, Refused):
             self._answer(octets_of(error_reply(element, self._component, verdict.failure)))
         self._check_drained()
-
-
-def _ref_of(item: Item) -> str:
-    if isinstance(item.payload, Message):
-        return stanzas.ref_of(stanzas.wire_id(item), item.payload.target)
-    return ""

@@ -9,19 +9,23 @@ from twisted.words.xish.domish import Element
 
 from iwf.edge import Answered, Ignored, Offered, Reading
 from iwf.mapping.model import (
+    NOTHING,
+    TEL,
     Address,
     Body,
+    Composing,
     Failure,
     Item,
     Kind,
     Message,
+    Notification,
     Outcome,
     Party,
     Reason,
     Receipt,
     Report,
 )
-from iwf.xmpp import disco
+from iwf.xmpp import disco, receipts
 from iwf.xmpp.elements import (
     LANG,
     NS_COMPONENT,
@@ -33,10 +37,12 @@ from iwf.xmpp.elements import (
     make,
     octets_of,
 )
+from iwf.xmpp.envelope import Unwritable, native_jid, own_jid
 from iwf.xmpp.extensions import (
     NS_DELAY,
     NS_NICK,
     NS_SHIM,
+    NS_STATES,
     Content,
     content_of,
     preferred_first,
@@ -50,22 +56,12 @@ from iwf.xmpp.jid import (
     split_jid,
 )
 from iwf.xmpp.reasons import add_error, error_reply, failure_of_error
+from iwf.xmpp.typing import REFRESH
 from iwf.xmpp.times import stamp_of_seconds
 
 _KINDS = {"chat": Kind.CHAT, "headline": Kind.HEADLINE}
 _STALE = 60.0  # MSG-20: seconds after which a text says when it was sent
 _HOPS = 70  # LOOP-2
-
-
-class Unwritable(Exception):
-    """An item that cannot become a stanza of this component.
-
-    :ivar failure: why, for the core.
-    """
-
-    def __init__(self, reason: Reason, text: str) -> None:
-        super().__init__(text)
-        self.failure = Failure(reason, text=text)
 
 
 def ref_of(id: str, to: Address) -> str:
@@ -81,6 +77,11 @@ def wire_id(item: Item) -> str:
     """The id of the stanza that an outbound message becomes: its own, else the item's."""
     id = item.payload.id if isinstance(item.payload, Message) else ""
     return legal_attribute(id or item.id)
+
+
+def ref_of_item(item: Item) -> str:
+    """The reference of the stanza an item becomes; empty where nothing can come back."""
+    return ref_of(wire_id(item), item.payload.target) if isinstance(item.payload, Message) else ""
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ def _read_message(
         return _refuse(element, component, Reason.NOT_OFFERED, text, ("MSG-7",))
     content = content_of(element)
     if not content.bodies and not content.subjects and not content.url:
-        return Ignored("nothing that is mapped", ("MSG-11",))
+        return _read_signal(element, content, component, origin, target)
     if content.encrypted:
         text = "encrypted messages cannot cross the gateway"
         return _refuse(element, component, Reason.UNSUPPORTED_CONTENT, text, ("MSG-18",))
@@ -169,8 +170,30 @@ def _read_message(
         hops=hops,
         key=_key(content.origin_id, sender, attribute(element, "to"), bodies),
         lane=component.lane,
+        # RCPT-3: an answer names the message by its id.
+        wants=frozenset(content.wants) if content.wants and attribute(element, "id") else NOTHING,
     )
     return Offered(message, _rules(content))
+
+
+def _read_signal(
+    element: Element, content: Content, component: Component, origin: Address, target: Address
+) -> Reading:
+    """A message without content: news of a message of ours, a chat state, or nothing."""
+    if content.receipt is not None:
+        outcome, id = content.receipt
+        if not id:
+            return Ignored("a receipt without id", ("RCPT-11",))
+        return Offered(Receipt(component.lane, ref_of(id, origin), outcome), ("RCPT-5", "RCPT-10"))
+    if content.state in receipts.STATES:
+        if component.bridges == TEL:
+            return Ignored("typing does not go to phones", ("COMP-7",))
+        sender = attribute(element, "from")
+        party = Party(origin, content.nick, component.lane, _spelling(sender, origin))
+        is_active = content.state == "composing"
+        state = Composing(party, target, is_active, REFRESH, content.thread, component.lane)
+        return Offered(state, ("COMP-3",))
+    return Ignored("nothing that is mapped", ("MSG-11",))
 
 
 def _read_error(element: Element, component: Component, origin: Address) -> Reading:
@@ -246,20 +269,29 @@ def _refuse(
 # --- writing -------------------------------------------------------------------------------------
 
 
-def write(item: Item, component: Component) -> Element:
+def write(item: Item, component: Component, with_state: bool = False) -> Element:
     """The stanza for an item.
 
+    :param with_state: a text says that its sender has stopped typing (COMP-5).
     :raise Unwritable: when it cannot be a stanza of this component.
     """
     try:
-        if isinstance(item.payload, Report):
-            return write_report(item.payload, component)
-        return write_message(item, item.payload, component)
+        match item.payload:
+            case Message():
+                return write_message(item, item.payload, component, with_state)
+            case Report():
+                return write_report(item.payload, component)
+            case Notification():
+                return receipts.write_notification(item, item.payload, component)
+            case Composing():
+                return receipts.write_composing(item.payload, component)
     except JidFault as fault:
         raise Unwritable(Reason.MALFORMED_ADDRESS, str(fault)) from None
 
 
-def write_message(item: Item, message: Message, component: Component) -> Element:
+def write_message(
+    item: Item, message: Message, component: Component, with_state: bool = False
+) -> Element:
     """The message stanza for an outbound message (MSG-1..20).
 
     :raise JidFault: when one of the addresses is no JID.
@@ -268,8 +300,8 @@ def write_message(item: Item, message: Message, component: Component) -> Element
     stanza = make(
         "message",
         type="chat" if message.kind is Kind.CHAT else "",  # MSG-8
-        **{"from": _own_jid(message.origin.address, component)},
-        to=_native_jid(message.target, message.target_spelling),
+        **{"from": own_jid(message.origin.address, component)},
+        to=native_jid(message.target, message.target_spelling),
         id=wire_id(item),
     )
     texts = [body for body in message.bodies if body.type == "text/plain"]
@@ -290,6 +322,10 @@ def write_message(item: Item, message: Message, component: Component) -> Element
         headers = add(stanza, "headers", uri=NS_SHIM)
         urgency = "high" if message.urgency > 0 else "low"
         add(headers, "header", urgency, name="Urgency")  # MSG-43
+    if texts and message.wants:
+        receipts.add_requests(stanza, message.wants)
+    if texts and with_state:
+        add(stanza, "active", uri=NS_STATES)  # COMP-5
     return stanza
 
 
@@ -302,8 +338,8 @@ def write_report(report: Report, component: Component) -> Element:
     stanza = make(
         "message",
         type="error",
-        **{"from": _own_jid(report.origin, component)},
-        to=_native_jid(report.recipient, report.recipient_spelling),
+        **{"from": own_jid(report.origin, component)},
+        to=native_jid(report.recipient, report.recipient_spelling),
         id=legal_attribute(report.about),
     )
     add_error(stanza, component, report.failure)
@@ -327,20 +363,3 @@ def _add_delay(stanza: Element, item: Item, message: Message, component: Compone
         stamp = stamp_of_seconds(message.sent_at)
         if stamp:
             add(stanza, "delay", uri=NS_DELAY, stamp=stamp, **{"from": component.spelling})
-
-
-def _own_jid(address: Address, component: Component) -> str:
-    # XMPP-5: a stanza from elsewhere would cost us the stream.
-    if address.domain != component.domain:
-        raise Unwritable(Reason.INTERNAL, "the sender is not in the component's domain")
-    return jid_of_address(address, component.spelling)
-
-
-def _native_jid(address: Address, spelling: str) -> str:
-    if spelling:
-        try:
-            if address_of_jid(spelling) == address.bare():
-                return f"{spelling}/{address.instance}" if address.instance else spelling
-        except JidFault:
-            pass  # not a spelling of ours; the address itself is as good
-    return jid_of_address(address)

@@ -213,7 +213,8 @@ class SipRules(ConfigCase):
             "sip.trunk[0].allowed_sources: is required:"
             " next_hop holds no IP address that could be the default"
         )
-        self.assert_problem(lambda raw: put(raw, "sip.trunk[0].next_hop", "udp:a.example"), told)
+        for name in ("a.example", "udp:a.example", "tcp:a.example:5060"):
+            self.assert_problem(lambda raw, name=name: put(raw, "sip.trunk[0].next_hop", name), told)
         self.assert_problem(lambda raw: raw["sip"]["trunk"][0].pop("next_hop"), told)
         raw = good()
         del raw["sip"]["trunk"][0]["next_hop"]
@@ -223,7 +224,7 @@ class SipRules(ConfigCase):
 
     def test_large(self) -> None:
         """MSG-28: large requests need TCP."""
-        told = "sip.trunk[0].trusted_large: needs a next_hop by tcp"
+        told = "sip.trunk[0].trusted_large: needs a next_hop by tcp or tls"
         self.assert_problem(lambda raw: put(raw, "sip.trunk[0].trusted_large", True), told)
 
 

@@ -81,7 +81,8 @@ class ResultTests(ConfigCase):
         raw = good()
         raw["sip"]["trunk"][0].update(
             name="pbx", next_hop="sip:[2001:DB8::1];transport=TCP", profile="draft", s2x_accept=200,
-            s2x_hold=1500, trusted_large=True, charset_parameter=False, trusted_identity=True,
+            s2x_hold=1500, trusted_large=True, charset_parameter=False, cpim="never", receipt_on_200=True,
+            trusted_identity=True,
             shared=False, window=5, phones=True,
         )  # fmt: skip
         found = read(raw)
@@ -91,6 +92,7 @@ class ResultTests(ConfigCase):
         self.assertEqual(trunk.allowed_sources, ("2001:db8::1",))
         self.assertEqual((trunk.profile, trunk.accept_code, trunk.hold), ("draft", 200, 1.5))
         self.assertEqual((trunk.trusted_large, trunk.charset_parameter), (True, False))
+        self.assertEqual((trunk.cpim, trunk.receipt_on_200), ("never", True))
         self.assertEqual((trunk.trusted_identity, trunk.shared, trunk.window), (True, False, 5))
         self.assertTrue(found.gateway.trunks[0].phones)
 

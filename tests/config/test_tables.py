@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock
 from iwf.config import load, settings_of, with_secret
 from iwf.config.values import hop
 from iwf.errors import ConfigError
-from iwf.sip.settings import Hop
+from iwf.sip.settings import Hop, Target
 from tests.support.configs import SECRET, ConfigCase, good, put, read
 
 EXAMPLE = Path(__file__).parent.parent.parent / "docs" / "examples" / "iwf.toml"
@@ -66,7 +66,7 @@ BAD_VALUES = [
     ("sip.listen[0]", "udp:localhost", "must hold an IP address, not a name"),
     (
         "sip.listen[0]",
-        "tls:127.0.0.1",
+        "sctp:127.0.0.1",
         'must be such as "udp:192.0.2.1:5060" or "sip:192.0.2.1;transport=tcp"',
     ),
     ("sip.listen[0]", 5060, "must be a text"),
@@ -76,15 +76,29 @@ BAD_VALUES = [
     ("sip.trunk[0].domains[0]", "a_b", 'must be a domain, "*.domain" or "*"'),
     (
         "sip.trunk[0].next_hop",
-        "sips:a.example",
+        "sctp:a.example",
         'must be such as "udp:192.0.2.1:5060" or "sip:192.0.2.1;transport=tcp"',
     ),
     ("sip.trunk[0].next_hop", "udp:1.2.3.4:99999", "must have a port between 1 and 65535"),
     (
         "sip.trunk[0].next_hop",
-        "sip:1.2.3.4;transport=tls",
-        "takes only ;transport=udp, ;transport=tcp and ;lr",
+        "sip:1.2.3.4;transport=sctp",
+        "takes only ;transport=udp, ;transport=tcp, ;transport=tls and ;lr",
     ),
+    (
+        "sip.trunk[0].next_hop",
+        "sips:1.2.3.4;transport=udp",
+        "takes only ;transport=udp, ;transport=tcp, ;transport=tls and ;lr",
+    ),
+    (
+        "sip.trunk[0].next_hop",
+        "wss:a.example",
+        "cannot be a WebSocket: only clients open those (RFC 7118)",
+    ),
+    ("sip.trunk[0].allowed_names", [], "must not be empty"),
+    ("sip.trunk[0].tls.verify", "no", "must be true or false"),
+    ("sip.tls.verify_clients", "yes", 'must be "no", "optional" or "required"'),
+    ("sip.websocket.max_connections", 0, "must be at least 1"),
     ("sip.trunk[0].next_hop", "udp:1.2.3.4;lr", 'takes parameters only after "sip:"'),
     (
         "sip.trunk[0].allowed_sources[0]",
@@ -261,8 +275,46 @@ class ValueTests(ConfigCase):
             ("tcp:[::1]:5070", Hop("tcp", "::1", 5070)),
             ("sip:127.0.0.1:5070;transport=tcp", Hop("tcp", "127.0.0.1", 5070)),
             ("sip:Proxy.Example;lr", Hop("udp", "proxy.example", 5060)),
+            ("tls:127.0.0.1", Hop("tls", "127.0.0.1", 5061)),
+            ("sip:127.0.0.1;transport=tls", Hop("tls", "127.0.0.1", 5061)),
+            ("sips:127.0.0.1:5070;transport=tcp", Hop("tls", "127.0.0.1", 5070)),
+            ("ws:127.0.0.1", Hop("ws", "127.0.0.1", 80)),
+            ("WSS:[::1]", Hop("wss", "::1", 443)),
         ):
             self.assertEqual(hop(written), expected)
+
+    def test_next_hops(self) -> None:
+        """A name without a port is what RFC 3263 locates (SIP-50); all else is an address as it stands."""
+        for written, expected in (
+            ("Proxy.Example", Target("proxy.example")),
+            ("sip:proxy.example;lr", Target("proxy.example")),
+            ("udp:proxy.example", Target("proxy.example", transport="udp")),
+            ("sip:proxy.example;transport=tcp", Target("proxy.example", transport="tcp")),
+            ("tls:proxy.example", Target("proxy.example", transport="tls")),
+            ("sips:proxy.example", Target("proxy.example", transport="tls")),
+            ("proxy.example:5070", Hop("udp", "proxy.example", 5070)),
+            ("tcp:proxy.example:5070", Hop("tcp", "proxy.example", 5070)),
+            ("192.0.2.1", Hop("udp", "192.0.2.1", 5060)),
+            ("tcp:[2001:db8::1]", Hop("tcp", "2001:db8::1", 5060)),
+        ):
+            raw = good()
+            raw["sip"]["trunk"][0].update(next_hop=written, allowed_sources=["192.0.2.1"])
+            self.assertEqual(read(raw).sip.trunks[0].next_hop, expected)
+
+    def test_dns_servers(self) -> None:
+        """Name servers are addresses, with a port or without; none: those of the system."""
+        raw = good()
+        self.assertEqual(read(raw).sip.dns_servers, ())
+        raw["sip"]["dns_servers"] = ["127.0.0.1:5353", "192.0.2.53", "[::1]", "[2001:DB8::53]:54"]
+        self.assertEqual(read(raw).sip.dns_servers,
+                         (("127.0.0.1", 5353), ("192.0.2.53", 53), ("::1", 53), ("2001:db8::53", 54)))
+        told = "sip.dns_servers[0]: must be an IP address, with a port or not, such as \"127.0.0.1:5353\""
+        for wrong in ("dns.example", "::1", "192.0.2.53:", "192.0.2.53:x", ""):
+            raw["sip"]["dns_servers"] = [wrong]
+            self.assertEqual(self.problems(raw), [f'{told} (got "{wrong}")'])
+        raw["sip"]["dns_servers"] = ["192.0.2.53:0"]
+        self.assertEqual(self.problems(raw),
+                         ['sip.dns_servers[0]: must have a port between 1 and 65535 (got "192.0.2.53:0")'])
 
 
 class SecretTests(ConfigCase):

@@ -35,7 +35,7 @@ class Daemon:
             clock.rightNow = 1_790_000_000.0
         self.clock = clock
         self.store = store if store is not None else MemoryStore()
-        self.engine = Engine(self.store, gateway, clock, Ids())
+        self.engine = Engine(self.store, gateway, clock, Ids(), commit_every=0.0)
         self.outlets = {name: Outlet() for name in LANES}
         self.lanes = {name: self.engine.outbox.attach(name, self.outlets[name],
                                                       keeps_order=name.startswith("xmpp:"))
@@ -135,6 +135,15 @@ class EngineTests(SynchronousTestCase):
                                                                 user=f"u{n}*sip.example")))[0]
                     for n in range(4)]
         self.assertEqual([type(verdict) for verdict in verdicts], [Taken] * 3 + [Refused])
+
+    def test_full_within_a_batch(self) -> None:
+        """A crowd that is decided in one transaction cannot pass the limit either (MSG-36)."""
+        daemon = Daemon(gateway=evolve(GATEWAY, stream_limit=3))
+        verdicts: list[Verdict] = []
+        for _ in range(5):
+            daemon.engine.intake.offer(from_ben()).addCallback(verdicts.append)
+        daemon.clock.advance(0)
+        self.assertEqual([type(verdict) for verdict in verdicts], [Taken] * 3 + [Refused] * 2)
 
     def test_order(self) -> None:
         """Texts to one SIP user leave one at a time and in order, others do not wait (MSG-36)."""

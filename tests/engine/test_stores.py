@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from iwf.engine.store.base import IStore
 from iwf.engine.store.memory import MemoryStore
 from iwf.engine.store.sqlite import SqliteStore, StoreError
-from iwf.mapping.model import (Address, Body, Failure, Item, Kind, Message, Outcome, Party, Reason,
-                               Receipt, Report, Sender)
+from iwf.mapping.model import (Address, Body, Failure, Item, Kind, Message, Notification, Outcome,
+                               Party, Reason, Receipt, Report, Sender, Want)
 from iwf.mapping.rows import (Conversation, Counter, Delivery, Early, Habit, Lease, Noticed, Part,
                               Queued, Row, Spelling, key_of, query)
 from iwf.mapping.turn import Turn
@@ -28,16 +28,22 @@ MESSAGE = st.builds(
     Message, TEXT, st.builds(Party, ADDRESS, TEXT, TEXT, TEXT), ADDRESS,
     st.lists(st.builds(Body, TEXT, TEXT), max_size=2).map(tuple), st.sampled_from(Kind), TEXT, TEXT,
     TEXT, st.none() | NUMBER, st.none() | NUMBER, st.integers(-1, 2), st.integers(0, 70), TEXT, TEXT,
-    hints=st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple))
+    hints=st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
+    wants=st.frozensets(st.sampled_from(Want)))
+NOTIFICATION = st.builds(Notification, TEXT, ADDRESS, ADDRESS, st.sampled_from(Outcome),
+                         st.sampled_from(Kind), TEXT, TEXT,
+                         st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple))
 REPORT = st.builds(Report, TEXT, ADDRESS, ADDRESS, FAILURE, st.sampled_from(Kind), TEXT, TEXT, TEXT)
 RECEIPT = st.builds(Receipt, TEXT, TEXT, st.sampled_from(Outcome), st.none() | FAILURE,
                     st.none() | NUMBER)
-SENDER = st.builds(Sender, ADDRESS, TEXT, ADDRESS, TEXT, st.sampled_from(Kind), TEXT, TEXT, TEXT)
+SENDER = st.builds(Sender, ADDRESS, TEXT, ADDRESS, TEXT, st.sampled_from(Kind), TEXT, TEXT, TEXT,
+                   st.frozensets(st.sampled_from(Want)),
+                   st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple))
 ROW = st.one_of(
     st.builds(Delivery, TEXT, TEXT, TEXT, TEXT, TEXT, NUMBER, NUMBER, SENDER, st.none() | NUMBER,
               st.none() | FAILURE),
-    st.builds(Part, TEXT, TEXT, TEXT, NUMBER, TEXT, st.none() | FAILURE),
-    st.builds(Early, TEXT, TEXT, RECEIPT, NUMBER),
+    st.builds(Part, TEXT, TEXT, TEXT, NUMBER, TEXT, st.none() | FAILURE, st.none() | NUMBER),
+    st.builds(Early, TEXT, TEXT, TEXT, RECEIPT, NUMBER),
     st.builds(Lease, TEXT, TEXT, TEXT, TEXT, NUMBER, NUMBER, NUMBER, TEXT),
     st.builds(Counter, TEXT, st.integers(0, 10 ** 9)), st.builds(Spelling, TEXT, TEXT),
     st.builds(Conversation, TEXT, TEXT, TEXT, NUMBER), st.builds(Habit, TEXT, NUMBER),
@@ -49,7 +55,7 @@ DELIVERY = Delivery("d1", "k", "xmpp:x", "m", "queued", 1.0, 100.0,
                     Sender(Address("xmpp", "a", "b"), "xmpp:x", Address("xmpp", "c*d", "x"), "m"))
 
 
-ITEMS = st.builds(Item, TEXT, TEXT, TEXT, MESSAGE | REPORT, TEXT, NUMBER, st.integers(0, 99), NUMBER,
+ITEMS = st.builds(Item, TEXT, TEXT, TEXT, MESSAGE | REPORT | NOTIFICATION, TEXT, NUMBER, st.integers(0, 99), NUMBER,
                   st.none() | NUMBER, st.none() | SENDER)
 
 
@@ -185,6 +191,34 @@ class SqliteStoreTests(StoreTests, SynchronousTestCase):
         self.assertRaises(sqlite3.IntegrityError, store.apply,
                           Turn(puts=(evolve(lease, number="X2"),)))
 
+    def test_parts_go_with_their_delivery(self) -> None:
+        """A delivery that is forgotten takes its parts along, others stay."""
+        store = self.make()
+        store.begin()
+        store.apply(Turn(puts=(DELIVERY, evolve(DELIVERY, id="d2", forget_at=900.0),
+                               Part("p", "1", "d1", 900.0), Part("p", "2", "d2", 100.0))))
+        store.commit()
+        store.sweep(200.0, 10)
+        rows = store.load((query(Part, delivery="d1"), query(Part, delivery="d2")))
+        self.assertEqual((len(rows.all(Part, delivery="d1")), len(rows.all(Part, delivery="d2"))),
+                         (0, 1))
+
+    def test_rows_changed_after_a_rollback(self) -> None:
+        """What was only tried is not remembered: the next turn sees and changes the real row."""
+        store = self.make()
+        store.begin()
+        store.apply(Turn(puts=(DELIVERY,)))
+        store.commit()
+        store.begin()
+        store.apply(Turn(puts=(evolve(DELIVERY, state="failed"),)))
+        store.rollback()
+        store.begin()
+        store.apply(Turn(puts=(evolve(DELIVERY, state="sent", due=5.0),)))
+        store.commit()
+        self.assertEqual(store.load((query(Delivery, id="d1"),)).one(Delivery, id="d1"),
+                         evolve(DELIVERY, state="sent", due=5.0))
+        self.assertEqual(store.due(6.0, 5), ["d1"])
+
     def test_no_database(self) -> None:
         """A file that is no database is refused with its name."""
         path = Path(self.mktemp())
@@ -204,6 +238,7 @@ class SqliteStoreTests(StoreTests, SynchronousTestCase):
         """No look-up of the hot path walks a whole table."""
         store = SqliteStore(":memory:")
         self.addCleanup(store.close)
+        store._empty.clear()
         for asked in (query(Delivery, key="k"), query(Delivery, lane="l", about="m"),
                       query(Part, delivery="d"), query(Lease, phone="p", contact="c"),
                       query(Lease, number="n"), query(Queued, id="i")):

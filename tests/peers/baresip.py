@@ -48,8 +48,10 @@ class Baresip(Peer):
 
     :param proxy_port: the proxy's port on loopback.
     :param contacts: URIs it may write to; baresip knows no other recipients.
-    :param transport: ``udp`` or ``tcp``.
+    :param transport: ``udp``, ``tcp`` or ``tls``.
     :param password: for digest authentication; none by default.
+    :param certificate: path of its certificate and key in one file, for TLS.
+    :param ca: path of the authority that the proxy's certificate must be from, for TLS.
     """
 
     name = "baresip"
@@ -66,6 +68,8 @@ class Baresip(Peer):
         transport: str = "udp",
         password: str = "",
         reactor: Any = None,
+        certificate: str = "",
+        ca: str = "",
     ) -> None:
         super().__init__(directory, reactor)
         self.user = user
@@ -74,6 +78,7 @@ class Baresip(Peer):
         self.contacts = list(contacts)
         self.transport = transport
         self.password = password
+        self._tls = {"sip_certificate": certificate, "sip_cafile": ca} if certificate else {}
         self.port = self.new_port()
         self._control_port = self.new_port()
         self._console_port = self.new_port()
@@ -100,7 +105,8 @@ class Baresip(Peer):
                 modules=module_folder(),
                 control=self._control_port,
                 console=self._console_port,
-            ),
+            )
+            + "".join(f"{key} {path}\n" for key, path in self._tls.items()),
             "accounts": ACCOUNT.format(
                 user=self.user,
                 domain=self.domain,
@@ -155,7 +161,8 @@ class Baresip(Peer):
         for line in rest[:blank]:
             name, _, value = line.partition(": ")
             headers.setdefault(name, value)
-        own = f":{self.port};" in headers.get("Via", "")
+        port = self.port + 1 if self.transport == "tls" else self.port  # it has one port for all but TLS
+        own = f":{port};" in headers.get("Via", "")
         body = "\n".join(rest[blank + 1 :])
         return {"type": "sip", "own": own, "start": start, "headers": headers, "body": body}
 

@@ -33,16 +33,45 @@ Content-Length: 0
 """
 
 
+TLS = """\
+enable_tls=yes
+listen=tls:{host}:{port}
+loadmodule "tls.so"
+modparam("tls", "config", "{directory}/tls.cfg")
+"""
+TLS_PROFILES = """\
+[server:default]
+method = TLSv1.2+
+private_key = {key}
+certificate = {certificate}
+
+[client:default]
+method = TLSv1.2+
+private_key = {key}
+certificate = {certificate}
+
+[client:{gateway_host}:{gateway_port}]
+method = TLSv1.2+
+private_key = {key}
+certificate = {certificate}
+ca_list = {ca}
+verify_certificate = yes
+require_certificate = yes
+"""
+
+
 class Kamailio(Peer):
-    """A SIP server over UDP and TCP on one port number.
+    """A SIP server over UDP and TCP on one port number, and over TLS on another.
 
     Requests for an alias domain go to the gateway, requests for a user of its domain to all his
     registered contacts, 404 when there is none.
 
-    :param gateway: host, port and transport (``udp`` or ``tcp``) of the gateway.
+    :param gateway: host, port and transport (``udp``, ``tcp`` or ``tls``) of the gateway.
     :param aliases: the gateway's host names on the SIP side.
     :param users: user name to password; without a password nothing is asked for.
     :param patience: seconds until an unanswered request is answered 408.
+    :param tls: paths of its certificate, of the key, and of the authority that the gateway's certificate
+        must be from; without them there is no TLS.
     """
 
     name = "kamailio"
@@ -57,6 +86,7 @@ class Kamailio(Peer):
         users: Mapping[str, str] = USERS,
         patience: float = 5.0,
         reactor: Any = None,
+        tls: tuple[str, str, str] | None = None,
     ) -> None:
         super().__init__(directory, reactor)
         self.domain = domain
@@ -65,6 +95,8 @@ class Kamailio(Peer):
         self.users = dict(users)
         self.patience = patience
         self.port = self.new_port()
+        self.tls_port = self.new_port()
+        self._tls = tls
 
     @classmethod
     def find(cls) -> str | None:
@@ -92,6 +124,7 @@ class Kamailio(Peer):
             "GATEWAY_HOST": host,
             "GATEWAY_PORT": str(port),
             "GATEWAY_TRANSPORT": transport,
+            "TLS": self._prepare_tls(),
             "ALIASES": "^({})$".format("|".join(re.escape(alias) for alias in self.aliases)),
             "ACCOUNTS": "\n".join(
                 f'    $sht(password=>{user}) = "{password}";'
@@ -102,6 +135,17 @@ class Kamailio(Peer):
         text = re.sub(r"@([A-Z_]+)@", lambda match: words[match[1]], template)
         (self.directory / "kamailio.cfg").write_text(text)
         self._make_tables()
+
+    def _prepare_tls(self) -> str:
+        if self._tls is None:
+            return ""
+        host, port, _ = self.gateway
+        certificate, key, ca = self._tls
+        profiles = TLS_PROFILES.format(
+            certificate=certificate, key=key, ca=ca, gateway_host=host, gateway_port=port
+        )
+        (self.directory / "tls.cfg").write_text(profiles)
+        return TLS.format(host=LOOPBACK, port=self.tls_port, directory=self.directory)
 
     def _make_tables(self) -> None:
         path = self.directory / "location.sqlite"
@@ -115,7 +159,7 @@ class Kamailio(Peer):
         database.close()
 
     def listening(self) -> Iterable[int]:
-        return (self.port,)
+        return (self.port,) if self._tls is None else (self.port, self.tls_port)
 
     async def ready(self) -> None:
         await super().ready()
@@ -146,6 +190,17 @@ class Kamailio(Peer):
         finally:
             database.close()
         return [contact for (contact,) in rows]
+
+
+class SecureKamailio(Kamailio):
+    """One that needs its TLS module."""
+
+    @classmethod
+    def find(cls) -> str | None:
+        if (reason := super().find()) is not None:
+            return reason
+        modules = module_folder()
+        return None if modules and (modules / "tls.so").exists() else "kamailio: its tls module not found"
 
 
 class _OptionsProbe(DatagramProtocol):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, Self
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.testing import (
     FakeDatagramTransport,
     MemoryReactorClock,
     StringTransport,
-    SynchronousResolver,
 )
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -24,6 +22,7 @@ from iwf.sip.edge import SipEdge
 from iwf.sip.message import Request, Response, parse_message
 from iwf.sip.settings import Hop, SipSettings
 from tests.sip.samples import NOW, PEER, SETTINGS
+from tests.support.names import FakeNames
 
 
 class Port:
@@ -70,29 +69,12 @@ class Connection(StringTransport):
         pass
 
 
-@implementer(IHostnameResolver)
-class Resolver(SynchronousResolver):
-    """Every name is 127.0.0.1, but for names that begin with ``no.``: they have no address."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def resolveHostName(self, resolutionReceiver: Any, hostName: str, *args: Any) -> Any:
-        self.asked.append(hostName)
-        if not hostName.startswith("no."):
-            return super().resolveHostName(resolutionReceiver, hostName, *args)
-        resolutionReceiver.resolutionBegan(None)
-        resolutionReceiver.resolutionComplete()
-        return None
-
-
 class Reactor(MemoryReactorClock):
     """Sockets are lists; time stands still until a test moves it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rightNow = NOW
-        self.nameResolver: Resolver = Resolver()
         self.udp: list[tuple[Hop, Any, Datagrams]] = []
         self.adopted: list[tuple[Any, Datagrams, Port]] = []
         self.free_port = 40000
@@ -130,7 +112,7 @@ class Socket:
     def fileno(self) -> int:
         return 7
 
-    def __enter__(self) -> Socket:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -178,12 +160,14 @@ class Lanes:
 class Rig:
     """A started edge with everything around it."""
 
-    def __init__(self, settings: SipSettings = SETTINGS, connected_socket: Any = lambda own, hop: None) -> None:
+    def __init__(self, settings: SipSettings = SETTINGS, connected_socket: Any = lambda own, hop: None,
+                 names: FakeNames | None = None) -> None:
         self.reactor = Reactor()
         self.intake = Intake()
         self.lanes = Lanes()
+        self.names = names or FakeNames()
         self.edge = SipEdge(settings, self.reactor, self.reactor, self.intake, self.lanes, Ids(1),
-                            Logger(namespace="test"), connected_socket)
+                            Logger(namespace="test"), self.names, connected_socket)
         self.edge.startService()
 
     def receive(self, octets: bytes, source: Hop = PEER) -> None:

@@ -87,8 +87,8 @@ class ReadingTests(SynchronousTestCase):
             self.assertEqual(request.call_id, "abc")
             for asked in ("Call-ID", "call-id", "i", "CALL-id"):
                 self.assertEqual(request.get(asked), "abc")
-        compact = b"MESSAGE sip:a@b SIP/2.0\r\nv:SIP/2.0/TCP c;branch=z9hG4bKx\r\nf:<sip:d@e>;tag=1\r\nt:<sip:a@b>\r\n" \
-                  b"i:x\r\nCSeq:1 MESSAGE\r\nc:text/plain\r\nl:2\r\n\r\nhi"
+        compact = b"MESSAGE sip:a@b SIP/2.0\r\nv:SIP/2.0/TCP c;branch=z9hG4bKx\r\nf:<sip:d@e>;tag=1\r\n" \
+                  b"t:<sip:a@b>\r\ni:x\r\nCSeq:1 MESSAGE\r\nc:text/plain\r\nl:2\r\n\r\nhi"
         self.assertEqual(read_request(compact).body, b"hi")
 
     def test_unknown_headers(self) -> None:
@@ -173,7 +173,8 @@ class AnswerTests(Refusals):
 
     def test_copied_headers(self) -> None:
         """Via in order, From, To, Call-ID and CSeq are copied octet by octet; our tag goes on To."""
-        octets = with_line("Via: SIP/2.0/UDP a;branch=z9hG4bK1 ,SIP/2.0/TCP b\r\nv : SIP/2.0/TLS  c\r\nTimestamp: 54", "Via")
+        vias = "Via: SIP/2.0/UDP a;branch=z9hG4bK1 ,SIP/2.0/TCP b\r\nv : SIP/2.0/TLS  c\r\nTimestamp: 54"
+        octets = with_line(vias, "Via")
         answer = response_to(read_request(octets), 202, "Accepted", "ours", [("Warning", "x")], b"body")
         self.assertEqual(answer.to_bytes(), b"""\
 SIP/2.0 202 Accepted\r

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from iwf.mapping.model import Failure, Reason, Report
 from iwf.sip.message import Request
 from iwf.sip.notices import PLAIN_WORDS, notice
-from iwf.sip.pager import write_report
+from iwf.sip.author import write
 from tests.sip.samples import ANA, BEN_AT_X, SETTINGS, TRUNK, VIA, item
 
 
@@ -20,7 +20,7 @@ class ReportTests(SynchronousTestCase):
 
     def test_notice(self) -> None:
         """A MESSAGE from whom he had written to, in his conversation, with the reason in plain words."""
-        made = write_report(item(self.REPORT), TRUNK, SETTINGS, VIA)
+        made = write(item(self.REPORT), TRUNK, SETTINGS, VIA)
         assert isinstance(made, Request)
         self.assertEqual(made.target, "sip:Ana@sip.example")
         self.assertEqual(str(made.from_.uri), "sip:ben*xmpp.example@x.sip.example")
@@ -41,4 +41,4 @@ class ReportTests(SynchronousTestCase):
     def test_size(self) -> None:
         """However long excerpt and text, the notice fits (MSG-27)."""
         report = evolve(self.REPORT, failure=Failure(Reason.POLICY, text="😀" * 9000), excerpt="😀" * 9000)
-        self.assertIsInstance(write_report(item(report), TRUNK, SETTINGS, VIA), Request)
+        self.assertIsInstance(write(item(report), TRUNK, SETTINGS, VIA), Request)

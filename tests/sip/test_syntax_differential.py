@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from iwf.sip.checks import validate
 from iwf.sip.grammar import PARAM_ALLOWED, USER_ALLOWED, Params, escape, quote
 from iwf.sip.headers import NameAddr, Via, parse_name_addr, parse_name_addrs, parse_via
-from iwf.sip.message import Request, parse_message, validate
+from iwf.sip.message import Request, parse_message
 from iwf.sip.uri import Uri, parse_uri
 
 LETTERS = "abcxyzABCXYZ"
@@ -254,7 +255,8 @@ class UriDifferenceTests(Differences):
 class MessageDifferenceTests(Differences):
     """Differences in whole messages."""
 
-    HEAD = b"MESSAGE sip:a@b.example SIP/2.0\r\nVia: SIP/2.0/UDP c.example\r\nCall-ID : x\r\nSubject: %b\r\nl: 2\r\n\r\n"
+    HEAD = (b"MESSAGE sip:a@b.example SIP/2.0\r\nVia: SIP/2.0/UDP c.example\r\n"
+            b"Call-ID : x\r\nSubject: %b\r\nl: 2\r\n\r\n")
 
     def test_folding(self) -> None:
         """A folded line is one value; sipmessage refuses it, or makes a header of its second half (SIP-3)."""

@@ -141,12 +141,17 @@ class ServerTests(SynchronousTestCase):
         self.world.respond(transaction, self.message, 202)
         self.assertEqual(self.world.take(), [(4, "Send", 100), (4, "Send", 202)])
 
-    def test_no_trying_on_reliable_transports(self) -> None:
-        """Over TCP no 100 is needed; the user may send one at any time (RFC 4320 4.1)."""
+    def test_trying_on_reliable_transports(self) -> None:
+        """Over TCP a 100 is due after 3.5 s as well, unless the user sent one earlier (RFC 4320 4.1)."""
+        self.world.open(self.message, reliable=True)
+        self.assertEqual(self.world.run(10), [(0, "Deliver", "MESSAGE"), (3.5, "Send", 100)])
+
+    def test_early_trying_on_reliable_transports(self) -> None:
+        """Over TCP the user may send a 100 at any time, and no second one follows (RFC 4320 4.1)."""
         transaction = self.world.open(self.message, reliable=True)
-        self.assertEqual(self.world.run(10), [(0, "Deliver", "MESSAGE")])
+        self.world.run(1)
         self.world.respond(transaction, self.message, 100)
-        self.assertEqual(self.world.take(), [(10, "Send", 100)])
+        self.assertEqual(self.world.run(10), [(1, "Send", 100)])
 
     def test_forbidden_answers(self) -> None:
         """Provisional responses but 100, an early 100 over UDP, and 408 are never sent (SIP-23)."""

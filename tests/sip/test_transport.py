@@ -24,13 +24,11 @@ from iwf.sip.routing import (
     canonical_ip,
     is_address,
     marked,
-    next_hop,
     route_of_answer,
 )
 from iwf.sip.settings import Hop
-from iwf.sip.transport import MAX_CONNECTED, NAME_LIFETIME, Names
-from iwf.sip.uri import parse_uri
-from tests.sip.fakes import Reactor, Rig, Socket
+from iwf.sip.transport import MAX_CONNECTED
+from tests.sip.fakes import Rig, Socket
 from tests.sip.samples import (
     MESSAGE_1_1,
     PEER,
@@ -85,15 +83,6 @@ class RoutingTests(SynchronousTestCase):
              Hop("tcp", "192.0.2.10", 5070)),
         ):
             self.assertEqual(route_of_answer(parse_via(text), source), route, text)
-
-    def test_next_hop(self) -> None:
-        """The trunk's proxy, else the host, port and transport of the URI (SIP-50)."""
-        self.assertEqual(next_hop(TRUNK, parse_uri("sip:a@b")), TRUNK.next_hop)
-        direct = evolve(TRUNK, next_hop=None)
-        for text, hop in (("sip:a@b.example", Hop("udp", "b.example", 5060)),
-                          ("sip:a@b.example:5070;transport=TCP", Hop("tcp", "b.example", 5070)),
-                          ("sip:a@[2001:db8::1]", Hop("udp", "2001:db8::1", 5060))):
-            self.assertEqual(next_hop(direct, parse_uri(text)), hop)
 
     def test_addresses(self) -> None:
         """Addresses are told from names and brought to one spelling."""
@@ -223,6 +212,19 @@ class StreamTests(SynchronousTestCase):
         self.assertIn(b"SIP/2.0 202 Accepted\r\n", transport.value())
         self.assertIn(b";rport=33333;received=192.0.2.10", transport.value())
 
+    def test_slow_verdict(self) -> None:
+        """A verdict that takes 3.5 s is announced by a 100, as over UDP (RFC 4320 4.1)."""
+        rig = Rig()
+        stream, transport = rig.accept()
+        stream.dataReceived(SAMPLE.replace(b"/UDP", b"/TCP"))
+        rig.reactor.pump([3.4])
+        self.assertEqual(transport.value(), b"")
+        rig.reactor.pump([0.2])
+        self.assertTrue(transport.value().startswith(b"SIP/2.0 100 Trying\r\n"))
+        transport.clear()
+        rig.intake.verdicts[0].callback(Taken("d"))
+        self.assertTrue(transport.value().startswith(b"SIP/2.0 202 Accepted\r\n"))
+
     def test_unreadable_stream(self) -> None:
         """A stream that cannot be read on gets 400 and is closed (SIP-10)."""
         rig = Rig()
@@ -234,7 +236,7 @@ class StreamTests(SynchronousTestCase):
     def test_asker_is_gone(self) -> None:
         """When the connection of the request is gone, the answer goes to the port of its Via (SIP-42)."""
         rig = Rig()
-        stream, transport = rig.accept(Hop("tcp", "192.0.2.10", 33333))
+        stream, _ = rig.accept(Hop("tcp", "192.0.2.10", 33333))
         stream.dataReceived(SAMPLE.replace(b"/UDP", b"/TCP"))
         stream.connectionLost(Fault(ConnectionDone()))
         rig.intake.verdicts[0].callback(Taken("d"))
@@ -248,7 +250,7 @@ class StreamTests(SynchronousTestCase):
         first, second = rig.edge.deliver(item(id="1")), rig.edge.deliver(item(id="2"))
         self.assertEqual(len(rig.reactor.tcpClients), 1)
         stream, transport = rig.connect()
-        asked = [octets for octets in transport.value().split(b"MESSAGE sip:")[1:]]
+        asked = transport.value().split(b"MESSAGE sip:")[1:]
         self.assertEqual(len(asked), 2)
         self.assertIn(b"Via: SIP/2.0/TCP iwf.sip.example:5060;branch=", asked[0])
         for raw, status in zip(asked, (200, 404), strict=True):
@@ -319,34 +321,3 @@ class StreamTests(SynchronousTestCase):
         _, transport = rig.accept(PEER)
         self.successResultOf(rig.edge.stopService())
         self.assertTrue(transport.disconnecting)
-
-
-class NamesTests(SynchronousTestCase):
-    """Look-ups."""
-
-    def setUp(self) -> None:
-        self.reactor = Reactor()
-        self.asked = self.reactor.nameResolver.asked
-        self.names = Names(self.reactor, self.reactor)
-
-    def test_addresses_are_not_looked_up(self) -> None:
-        """An address is its own answer."""
-        for host in ("192.0.2.1", "2001:db8::1"):
-            hop = Hop("udp", host, 5060)
-            self.assertEqual(self.successResultOf(self.names.resolve(hop)), hop)
-        self.assertEqual(self.asked, [])
-
-    def test_memory(self) -> None:
-        """An answer serves for half a minute, for all ports and transports (SIP-52)."""
-        for hop in (Hop("udp", "a.example", 5060), Hop("tcp", "a.example", 5070)):
-            self.assertEqual(self.successResultOf(self.names.resolve(hop)), evolve(hop, host="127.0.0.1"))
-        self.assertEqual(self.asked, ["a.example"])
-        self.reactor.advance(NAME_LIFETIME)
-        self.successResultOf(self.names.resolve(Hop("udp", "a.example", 5060)))
-        self.assertEqual(self.asked, ["a.example"] * 2)
-
-    def test_unknown(self) -> None:
-        """A name without address is None, and is asked for again."""
-        for _ in range(2):
-            self.assertIsNone(self.successResultOf(self.names.resolve(Hop("udp", "no.example", 5060))))
-        self.assertEqual(self.asked, ["no.example"] * 2)

@@ -9,8 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.edge import Answered, Ignored, Offered
 from iwf.mapping.model import Address, Failure, Message, Reason, Refused, Taken
+from iwf.sip.checks import validate
 from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.message import Request, Response, parse_message, validate
+from iwf.sip.message import Request, Response, parse_message
+from iwf.sip.reasons import ACCEPT
 from iwf.sip.settings import Hop
 from iwf.sip.uas import MergedRequests, UserAgentServer, answer, receive
 from tests.sip.samples import (
@@ -146,7 +148,7 @@ class OrderTests(Receiving):
 
     def test_order(self) -> None:
         """With every fault at once the earlier check answers; mending them one by one shows the next (SIP-30)."""
-        text = changed(MESSAGE_1_1, (URI, "INVITE urn:x "), ("5 MESSAGE", "5 INVITE"), ("text/plain", "text/html"),
+        text = changed(MESSAGE_1_1, (URI, "INVITE urn:x "), ("5 MESSAGE", "5 INVITE"), ("text/plain", "image/png"),
                        ("Max-Forwards: 69", "Max-Forwards: 0\nRequire: 100rel"),
                        ("sip:ana@sip.example", "sip:ana@anonymous.invalid"))
         source = Hop("udp", "203.0.113.1", 5060)
@@ -158,7 +160,7 @@ class OrderTests(Receiving):
             (420, ("Require: 100rel\n", "")),
             (483, ("Max-Forwards: 0", "Max-Forwards: 5")),
             (403, ("anonymous.invalid", "sip.example")),
-            (415, ("text/html", "text/plain")),
+            (415, ("image/png", "text/plain")),
         ):
             asked = parse_message(octets(text))
             assert isinstance(asked, Request)
@@ -178,7 +180,7 @@ class OptionsTests(Receiving):
             response = self.answered(options(target))
             self.assertEqual(response.status, 200, target)
             self.assertEqual((response.get("Allow"), response.get("Accept"), response.get("Supported")),
-                             ("MESSAGE, OPTIONS", "text/plain", ""))
+                             ("MESSAGE, OPTIONS", ACCEPT, ""))
 
     def test_user(self) -> None:
         """OPTIONS to a user is 200 when he can be mapped, else 404."""
@@ -223,6 +225,22 @@ Content-Length: 0
         self.assertTrue(answer(request(), Refused(Failure(Reason.UNKNOWN_RECIPIENT, detail="secret")), TRUNK)
                         .startswith(b"SIP/2.0 404 Not Found\r\n"))
 
+    def test_fault_of_the_gateway(self) -> None:
+        """A fault of the whole gateway is 503 with Retry-After on a trunk of our own, else 480 (ERR-12, XMPP-10)."""
+        down = Failure(Reason.UNREACHABLE, False, retry_after=30.0)
+        busy = Failure(Reason.CONGESTED, False, retry_after=5.0)
+        no_number = Failure(Reason.CONGESTED, False)
+        ours = evolve(TRUNK, shared=False)
+        for failure, trunk, status, wait in (
+            (down, ours, 503, "30"), (busy, ours, 503, "5"), (down, TRUNK, 480, "30"), (busy, TRUNK, 480, "5"),
+            (no_number, ours, 480, None),                             # ADDR-49
+            (down, evolve(ours, hold=3.0), 480, "30"),                # may be the recipient's
+            (Failure(Reason.UNAVAILABLE, False, retry_after=9.0), ours, 480, "9"),
+        ):
+            response = parse_message(answer(request(), Refused(failure), trunk))
+            assert isinstance(response, Response)
+            self.assertEqual((response.status, response.get("Retry-After")), (status, wait))
+
     def test_same_tag(self) -> None:
         """Every answer to one request has the same To tag, another request another one (SIP-32)."""
         def tag(asked: Request) -> str:
@@ -256,13 +274,19 @@ class MergedTests(SynchronousTestCase):
         self.assertFalse(merged.is_merged(tagged, "two"))
 
 
+RICH = changed(MESSAGE_1_1, ("Content-Type: text/plain", """\
+Subject: x
+Date: Sun, 01 Mar 2026 10:15:00 GMT
+Expires: 9
+Require: x
+Content-Type: text/plain;charset=utf-16"""))
+
+
 class HostileTests(SynchronousTestCase):
     """Peers may send anything."""
 
     @settings(max_examples=400, deadline=None)
-    @given(st.integers(0, 600), st.integers(0, 12), st.binary(max_size=12), st.sampled_from([MESSAGE_1_1, changed(
-        MESSAGE_1_1, ("Content-Type: text/plain", "Subject: x\nDate: Sun, 01 Mar 2026 10:15:00 GMT\nExpires: 9\n"
-                      "Require: x\nContent-Type: text/plain;charset=utf-16"))]))
+    @given(st.integers(0, 600), st.integers(0, 12), st.binary(max_size=12), st.sampled_from([MESSAGE_1_1, RICH]))
     def test_mutations(self, at: int, length: int, junk: bytes, sample: str) -> None:
         """A message with some octets changed is offered, answered or ignored; never an exception."""
         raw = octets(sample)

@@ -20,7 +20,9 @@ from iwf.sip.uri import Uri, parse_uri, same_uri
 QUICK = settings(max_examples=150, deadline=None)
 
 user_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-hosts = st.from_regex(r"[a-z0-9]([a-z0-9\-]{0,8}[a-z0-9])?(\.[a-z]{2,6}[0-9]?){0,3}|\[2001:db8::[0-9a-f]{1,4}\]", fullmatch=True)
+hosts = st.from_regex(
+    r"[a-z0-9]([a-z0-9\-]{0,8}[a-z0-9])?(\.[a-z]{2,6}[0-9]?){0,3}|\[2001:db8::[0-9a-f]{1,4}\]", fullmatch=True
+)
 
 
 def pairs(allowed: str) -> st.SearchStrategy[Params]:

@@ -16,9 +16,11 @@ from iwf.mapping.model import (
     Party,
     Reason,
     Receipt,
+    Want,
 )
 from iwf.xmpp.elements import octets_of
-from iwf.xmpp.stanzas import Unwritable, read, ref_of, too_large, wire_id, write
+from iwf.xmpp.envelope import Unwritable
+from iwf.xmpp.stanzas import read, ref_of, too_large, wire_id, write
 from tests.xmpp.kit import (
     ANA,
     BEN,
@@ -75,6 +77,7 @@ class ReadingTests(Case):
                 subject="s",
                 hops=70,
                 lane=LANE,
+                wants=frozenset({Want.DELIVERED}),
             ),
         )
 
@@ -101,13 +104,13 @@ class ReadingTests(Case):
         self.assertEqual(self.offered(message(inner)).text, " <b> &amp;\t\n\N{GRINNING FACE}' ")
 
     def test_nothing_to_map(self) -> None:
-        """Typing, receipts, markers, carbons and empty bodies give nothing and no error (MSG-11)."""
+        """Nameless receipts, carbons, goodbyes and empty bodies give nothing and no error (MSG-11)."""
         for inner in (
             "",
             "<body/>",
-            "<body></body><composing xmlns='http://jabber.org/protocol/chatstates'/>",
-            "<received xmlns='urn:xmpp:receipts' id='x'/>",
-            "<displayed xmlns='urn:xmpp:chat-markers:0' id='x'/>",
+            "<body></body><gone xmlns='http://jabber.org/protocol/chatstates'/>",
+            "<received xmlns='urn:xmpp:receipts'/>",
+            "<displayed xmlns='urn:xmpp:chat-markers:0'/>",
             "<received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>"
             "<message xmlns='jabber:client'><body>x</body></message></forwarded></received>",
             "<body xmlns='other'>x</body>",

@@ -14,10 +14,13 @@ from zope.interface import implementer
 
 from iwf.engine.store.base import Column, IStore, columns_of
 from iwf.errors import IwfError
-from iwf.mapping.rows import ROW_TYPES, Query, Queued, Row, Rows
+from iwf.mapping.rows import ROW_TYPES, Delivery, Query, Queued, Row, Rows
 from iwf.mapping.turn import Turn
 
-_NOT_SWEPT = {"outbox", "counter", "spelling"}
+_NOT_SWEPT = {"outbox", "counter", "spelling", "delivery", "part"}
+
+#: Deliveries kept in memory, so that the peer's answer, which mostly comes at once, needs no look-up.
+KEPT = 10_000
 
 
 class StoreError(IwfError):
@@ -74,6 +77,8 @@ class SqliteStore:
         queued = self._tables[Queued].columns
         self._enqueue = (f"INSERT INTO outbox ({', '.join(column.name for column in queued)}, seq) "
                          f"VALUES ({', '.join('?' * len(queued))}, ?)")
+        self._kept: dict[str, Delivery] = {}
+        self._empty = self._empty_tables()
         self._seq: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()[0]
 
     def _upgrade(self) -> None:
@@ -91,6 +96,11 @@ class SqliteStore:
             self._db.executescript(f"BEGIN;\n{entry.read_text('utf-8')}\n"
                                    f"PRAGMA user_version = {number};\nCOMMIT;")
 
+    def _empty_tables(self) -> set[type[Row]]:
+        """Tables without rows, which need not be asked; most deployments leave several empty."""
+        return {row for row in ROW_TYPES
+                if self._db.execute(f"SELECT 1 FROM {row.TABLE} LIMIT 1").fetchone() is None}
+
     def begin(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
 
@@ -98,6 +108,7 @@ class SqliteStore:
         self._db.execute("COMMIT")
 
     def rollback(self) -> None:
+        self._kept.clear()
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
@@ -105,13 +116,19 @@ class SqliteStore:
         return Rows({query: self._answer(query) for query in queries})
 
     def _answer(self, query: Query) -> tuple[Row, ...]:
+        if query.row in self._empty:
+            return ()
+        if query.row is Delivery and query.by == Delivery.KEY:
+            kept = self._kept.get(str(query.values[0]))
+            if kept is not None:
+                return (kept,)
         table = self._tables[query.row]
         select = self._selects.get((query.row, query.by))
         if select is None:
             where = " AND ".join(f"{name} = ?" for name in query.by)
             # States the condition of the partial indexes, so that they are used.
             where += "".join(f" AND {name} != ''" for name in query.by
-                             if query.row.__name__ == "Delivery" and name in ("key", "about"))
+                             if query.row is Delivery and name in ("key", "about"))
             select = self._selects[query.row, query.by] = table.select + where
         return tuple(_row(query.row, table, values)
                      for values in self._db.execute(select, query.values))
@@ -120,9 +137,10 @@ class SqliteStore:
         execute = self._db.execute
         for row in turn.drops:
             execute(self._tables[type(row)].drop, tuple(getattr(row, name) for name in row.KEY))
+            if isinstance(row, Delivery):
+                self._kept.pop(row.id, None)
         for row in turn.puts:
-            table = self._tables[type(row)]
-            execute(table.put, _values(row, table))
+            self._put(row)
         for item in turn.sends:
             self._seq += 1
             execute(self._enqueue, (*_values(Queued.of(item), self._tables[Queued]), self._seq))
@@ -131,6 +149,28 @@ class SqliteStore:
                     (item.attempts, item.not_before, item.id))
         for item in turn.done:
             execute("DELETE FROM outbox WHERE id = ?", (item.id,))
+
+    def _put(self, row: Row) -> None:
+        table = self._tables[type(row)]
+        self._empty.discard(type(row))
+        if isinstance(row, Delivery):
+            known = self._kept.get(row.id)
+            self._kept[row.id] = row
+            if len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
+            if known is not None:
+                self._change(known, row, table)
+                return
+        self._db.execute(table.put, _values(row, table))
+
+    def _change(self, known: Delivery, row: Delivery, table: _Table) -> None:
+        """Write the columns that changed, and so touch only the indexes that know them."""
+        changed = [column for column in table.columns
+                   if getattr(known, column.name) != getattr(row, column.name)]
+        if changed:
+            names = ", ".join(f"{column.name} = ?" for column in changed)
+            self._db.execute(f"UPDATE delivery SET {names} WHERE id = ?",
+                             (*_coded(row, changed), row.id))
 
     def queued(self) -> Iterable[Queued]:
         table = self._tables[Queued]
@@ -148,22 +188,41 @@ class SqliteStore:
             (now, limit))]
 
     def sweep(self, now: float, limit: int) -> int:
-        gone = 0
+        gone = self._sweep_deliveries(now, limit)
         for row in ROW_TYPES:
-            if row.TABLE not in _NOT_SWEPT:
+            if row.TABLE not in _NOT_SWEPT and row not in self._empty:
                 key = ", ".join(row.KEY)
                 gone += self._db.execute(
                     f"DELETE FROM {row.TABLE} WHERE ({key}) IN (SELECT {key} FROM {row.TABLE} "
                     "WHERE forget_at <= ? LIMIT ?)", (now, limit)).rowcount
+        if gone:
+            self._empty = self._empty_tables()
         return gone
+
+    def _sweep_deliveries(self, now: float, limit: int) -> int:
+        """Deliveries go with their parts, which therefore need no index of their own age."""
+        old = self._db.execute("SELECT id FROM delivery WHERE forget_at <= ? LIMIT ?",
+                               (now, limit)).fetchall()
+        if old:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("DELETE FROM part WHERE delivery = ?", old)
+            self._db.executemany("DELETE FROM delivery WHERE id = ?", old)
+            self._db.execute("COMMIT")
+            for (key,) in old:
+                self._kept.pop(key, None)
+        return len(old)
 
     def close(self) -> None:
         self._db.close()
 
 
 def _values(row: Row, table: _Table) -> list[Any]:
+    return _coded(row, table.columns)
+
+
+def _coded(row: Row, columns: Iterable[Column]) -> list[Any]:
     return [getattr(row, column.name) if column.encode is None
-            else column.encode(getattr(row, column.name)) for column in table.columns]
+            else column.encode(getattr(row, column.name)) for column in columns]
 
 
 def _row(row: type, table: _Table, values: tuple[Any, ...]) -> Any:

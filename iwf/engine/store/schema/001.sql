@@ -24,17 +24,18 @@ CREATE TABLE part (
     forget_at  REAL NOT NULL,
     outcome    TEXT NOT NULL,
     failure    TEXT,
+    displayed_at REAL,
     PRIMARY KEY (peer, ref)
 ) WITHOUT ROWID;
 CREATE INDEX part_delivery ON part (delivery);
-CREATE INDEX part_forget ON part (forget_at);
 
 CREATE TABLE early (
     peer       TEXT NOT NULL,
     ref        TEXT NOT NULL,
+    outcome    TEXT NOT NULL,
     receipt    TEXT NOT NULL,
     forget_at  REAL NOT NULL,
-    PRIMARY KEY (peer, ref)
+    PRIMARY KEY (peer, ref, outcome)
 ) WITHOUT ROWID;
 CREATE INDEX early_forget ON early (forget_at);
 

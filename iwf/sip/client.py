@@ -1,0 +1,91 @@
+"""Requests of ours that are no item of the engine, and what became of them.  Shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from twisted.internet.defer import Deferred
+
+from iwf.sip.message import Request, Response
+from iwf.sip.settings import Hop
+from iwf.sip.transaction import (
+    ClientTransaction,
+    Deliver,
+    Output,
+    TimedOut,
+    TransactionTable,
+    TransportFailed,
+)
+
+
+class Unanswered(Enum):
+    """Why there is no final response."""
+
+    SILENCE = "silence"          # nobody answered: whether it was taken is unknown
+    UNREACHED = "unreached"      # nothing was handed over
+    STOPPED = "stopped"          # we do not wait any longer
+
+
+Answer = Response | Unanswered
+
+
+class UserAgentClient:
+    """Starts client transactions and waits for their ends.
+
+    :param perform: carries out what transactions want.
+    :param seconds: UTC seconds.
+    """
+
+    def __init__(self, table: TransactionTable, perform: Callable[[list[Output]], None],
+                 seconds: Callable[[], float]) -> None:
+        self._table = table
+        self._perform = perform
+        self._seconds = seconds
+        self._open: dict[ClientTransaction, Deferred[Answer]] = {}
+
+    def __len__(self) -> int:
+        """Requests without a final response."""
+        return len(self._open)
+
+    def __contains__(self, transaction: object) -> bool:
+        """Whether a transaction is one of these."""
+        return transaction in self._open
+
+    def ask(self, request: Request, hop: Hop) -> Deferred[Answer]:
+        """Send a request.
+
+        :param request: with our Via on top.
+        :param hop: numeric.
+        :return: fires with the final response, or why there is none; never fails.
+        :raises SipSyntaxError: when the request cannot be written.
+        """
+        done: Deferred[Answer] = Deferred()
+        transaction, outputs = self._table.start(request, hop, hop.transport != "udp", self._seconds())
+        self._open[transaction] = done
+        self._perform(outputs)
+        return done
+
+    def take(self, transaction: ClientTransaction, output: Output) -> None:
+        """What a transaction of ours has to say."""
+        if isinstance(output, Deliver):
+            if isinstance(output.message, Response) and output.message.status >= 200:
+                self._end(transaction, output.message)
+        elif isinstance(output, TimedOut):
+            self._end(transaction, Unanswered.SILENCE)
+        elif isinstance(output, TransportFailed):
+            self._end(transaction, Unanswered.UNREACHED)
+
+    def waiting_for(self, hop: Hop) -> list[ClientTransaction]:
+        """The transactions that wait for an answer from there."""
+        return [transaction for transaction in self._open if transaction.peer == hop]
+
+    def give_up(self) -> None:
+        """Wait for nothing any more."""
+        for transaction in list(self._open):
+            self._end(transaction, Unanswered.STOPPED)
+
+    def _end(self, transaction: ClientTransaction, answer: Answer) -> None:
+        done = self._open.pop(transaction, None)
+        if done is not None:
+            done.callback(answer)
