@@ -26,9 +26,6 @@ from iwf.mapping.way import Way
 #: A user who wrote chat is answered in kind for this long (MSG-8).
 HABIT = 3600.0
 
-#: A message id that came again within this time is not used again on the far side (MSG-5).
-ID_REPEATS = 3600.0
-
 
 def decide_message(message: Message, at: At) -> Decision:
     """The decision for an inbound message."""
@@ -118,7 +115,7 @@ def _deliver(message: Message, way: Way, at: At) -> Decision:
     expires_at = _expiry(message, way, at)
     # Spelled out, since attrs' evolve would cost more than all the rest of this function.
     out = Message(
-        (yield from _outbound_id(message, way, at)), Party(way.seen_as, message.origin.name),
+        message.id or at.token, Party(way.seen_as, message.origin.name),
         way.target, message.bodies if way.text is None else
         (evolve(message.bodies[0], text=text) if message.bodies else Body(text),), kind,
         conversation, message.subject, message.language, message.sent_at, expires_at,
@@ -200,16 +197,6 @@ def _kind(message: Message, way: Way, at: At) -> Generator[tuple[Query, ...], Ro
     return message.kind, ()
 
 
-def _outbound_id(message: Message, way: Way, at: At) -> Generator[tuple[Query, ...], Rows, str]:
-    """MSG-5: the origin's id where it is unique enough, else one of ours."""
-    if way.target.scheme != XMPP or not message.id:
-        return message.id or at.token
-    rows = yield (query(Delivery, lane=message.lane, about=message.id),)
-    earlier = rows.all(Delivery, lane=message.lane, about=message.id)
-    repeated = any(at.now < row.created + ID_REPEATS for row in earlier)
-    return at.token if repeated else message.id
-
-
 def _urgency(message: Message) -> int:
     """MSG-7: a headline can wait."""
     return -1 if message.kind is Kind.HEADLINE and not message.urgency else message.urgency
@@ -236,5 +223,5 @@ def _delivery(message: Message, sender: Sender, way: Way, at: At) -> Delivery | 
             and not message.wants):
         return None
     due = at.now + message.hold if message.hold else None
-    return Delivery(at.token, message.key, message.lane, message.id, "queued", at.now, NEVER, sender,
+    return Delivery(at.token, message.key, message.lane, "queued", at.now, NEVER, sender,
                     due)

@@ -42,7 +42,6 @@ class Delivery:
     """The edge's idempotency key, or empty."""
     lane: str
     """The connector it came in on."""
-    about: str
     state: str
     """``held``: the sender still waits for the verdict; ``queued``; ``sent``: the far side took it;
     ``delivered``, ``failed``: final."""

@@ -93,7 +93,7 @@ class Patience:
     """The same, where the next hop refuses connections but the sender can still be told quickly."""
     dedupe: float = 60.0
     """A message with an equal key within this time is the same message (SIP-26)."""
-    retention: float = 3600.0
+    retention: float = 600.0
     """A finished delivery is remembered this long, for late errors (MSG-33)."""
     receipts: float = 3 * DAY
     """The same, where a receipt is awaited (RCPT-9)."""

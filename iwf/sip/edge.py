@@ -8,7 +8,7 @@ from math import inf
 from socket import socket
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.logger import Logger
@@ -26,6 +26,7 @@ from iwf.mapping.model import (
     Rejected,
     Verdict,
 )
+from iwf.sip.branches import RecentIds
 from iwf.sip.checks import validate
 from iwf.sip.client import UserAgentClient
 from iwf.sip.connections import Source, Stream
@@ -93,6 +94,7 @@ class SipEdge(Service):
         self._uas = UserAgentServer(settings, ids.token() + ids.token())
         self._table = TransactionTable()
         self._merged = MergedRequests()
+        self._ids_seen = RecentIds()
         self._transports = Transports(settings, reactor, clock, self, connected_socket)
         self._client = UserAgentClient(self._table, self._perform, clock.seconds)
         self._sender = Sender(settings, names, clock, ids, log, self._transports, self._table, self._perform,
@@ -231,6 +233,8 @@ class SipEdge(Service):
             self._respond(transaction, request, reading)
         elif isinstance(reading, Offered) and isinstance(reading.event, Message | Composing | Receipt):
             event = reading.event
+            if isinstance(event, Message) and event.id and self._ids_seen.repeats(event.id, self._clock.seconds()):
+                event = evolve(event, id="")  # MSG-5: the core makes one of its own
             trunk = self._trunks[event.peer if isinstance(event, Receipt) else event.lane]
             if not isinstance(event, Receipt):
                 self._sender.habits.wrote(event.origin.address, request.get("Content-Type"), request.get("Accept"))

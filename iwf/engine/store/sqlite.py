@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -78,6 +79,9 @@ class SqliteStore:
         self._enqueue = (f"INSERT INTO outbox ({', '.join(column.name for column in queued)}, seq) "
                          f"VALUES ({', '.join('?' * len(queued))}, ?)")
         self._kept: dict[str, Delivery] = {}
+        # How often each key is there, by its hash: nearly every message asks for one nobody has.
+        self._keys = Counter(hash(key) for (key,) in self._db.execute(
+            "SELECT key FROM delivery WHERE key != ''"))
         self._empty = self._empty_tables()
         self._seq: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()[0]
 
@@ -118,17 +122,19 @@ class SqliteStore:
     def _answer(self, query: Query) -> tuple[Row, ...]:
         if query.row in self._empty:
             return ()
-        if query.row is Delivery and query.by == Delivery.KEY:
-            kept = self._kept.get(str(query.values[0]))
-            if kept is not None:
-                return (kept,)
+        if query.row is Delivery:
+            if query.by == Delivery.KEY:
+                kept = self._kept.get(str(query.values[0]))
+                if kept is not None:
+                    return (kept,)
+            elif query.by == ("key",) and hash(query.values[0]) not in self._keys:
+                return ()
         table = self._tables[query.row]
         select = self._selects.get((query.row, query.by))
         if select is None:
             where = " AND ".join(f"{name} = ?" for name in query.by)
-            # States the condition of the partial indexes, so that they are used.
-            where += "".join(f" AND {name} != ''" for name in query.by
-                             if query.row is Delivery and name in ("key", "about"))
+            if query.row is Delivery and query.by == ("key",):
+                where += " AND key != ''"  # the condition of the partial index, so that it is used
             select = self._selects[query.row, query.by] = table.select + where
         return tuple(_row(query.row, table, values)
                      for values in self._db.execute(select, query.values))
@@ -155,6 +161,8 @@ class SqliteStore:
         self._empty.discard(type(row))
         if isinstance(row, Delivery):
             known = self._kept.get(row.id)
+            if row.key and known is None:
+                self._keys[hash(row.key)] += 1  # too often only costs a look-up
             self._kept[row.id] = row
             if len(self._kept) > KEPT:
                 del self._kept[next(iter(self._kept))]
@@ -201,15 +209,19 @@ class SqliteStore:
 
     def _sweep_deliveries(self, now: float, limit: int) -> int:
         """Deliveries go with their parts, which therefore need no index of their own age."""
-        old = self._db.execute("SELECT id FROM delivery WHERE forget_at <= ? LIMIT ?",
+        old = self._db.execute("SELECT id, key FROM delivery WHERE forget_at <= ? LIMIT ?",
                                (now, limit)).fetchall()
         if old:
+            ids = [(id,) for id, _ in old]
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("DELETE FROM part WHERE delivery = ?", old)
-            self._db.executemany("DELETE FROM delivery WHERE id = ?", old)
+            self._db.executemany("DELETE FROM part WHERE delivery = ?", ids)
+            self._db.executemany("DELETE FROM delivery WHERE id = ?", ids)
             self._db.execute("COMMIT")
-            for (key,) in old:
-                self._kept.pop(key, None)
+            for id, key in old:
+                self._kept.pop(id, None)
+                self._keys[hash(key)] -= 1
+                if self._keys[hash(key)] <= 0:
+                    del self._keys[hash(key)]
         return len(old)
 
     def close(self) -> None:

@@ -4,7 +4,6 @@ CREATE TABLE delivery (
     id         TEXT PRIMARY KEY,
     key        TEXT NOT NULL,
     lane       TEXT NOT NULL,
-    about      TEXT NOT NULL,
     state      TEXT NOT NULL,
     created    REAL NOT NULL,
     forget_at  REAL NOT NULL,
@@ -13,7 +12,6 @@ CREATE TABLE delivery (
     failure    TEXT
 ) WITHOUT ROWID;
 CREATE INDEX delivery_key ON delivery (key) WHERE key != '';
-CREATE INDEX delivery_about ON delivery (lane, about) WHERE about != '';
 CREATE INDEX delivery_due ON delivery (due) WHERE due IS NOT NULL;
 CREATE INDEX delivery_forget ON delivery (forget_at);
 
