@@ -24,6 +24,9 @@ MAX_DEPTH = 64
 HARD_LIMIT = 1_048_576
 """Octets of one inbound stanza, at least, that end the stream."""
 
+MOST_HELD = 4096
+"""Octets held back until their tag is whole; a longer run is text, which expat takes in pieces."""
+
 SEPARATOR = "\x01"
 """Stands between namespace and name in what expat reports.  Since 2.4.5 it refuses a namespace that
 contains the separator (CVE-2022-25236), and Twisted's is a space: any user could end the stream of
@@ -47,6 +50,7 @@ class LimitedElementStream(ExpatElementStream):
         self._depth = 0
         self._begin = 0
         self._skipped: Element | None = None
+        self._held = b""
         # A stanza between the two limits is skipped and answered; beyond, the stream ends.
         self.maxStanzaSize = max(4 * max_stanza, HARD_LIMIT)
         parser: Any = expat.ParserCreate("UTF-8", SEPARATOR)
@@ -54,8 +58,7 @@ class LimitedElementStream(ExpatElementStream):
         parser.StartNamespaceDeclHandler = self._onStartNamespace
         parser.EndNamespaceDeclHandler = self._onEndNamespace
         if hasattr(parser, "SetReparseDeferralEnabled"):
-            # Expat 2.6 else holds back a tag that came in two segments until more comes in, which
-            # on a quiet stream is never.  What that protects from is bounded by the limit above.
+            # What expat protects from by it is bounded by the limit above; see also parse().
             parser.SetReparseDeferralEnabled(False)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -64,6 +67,21 @@ class LimitedElementStream(ExpatElementStream):
         parser.StartDoctypeDeclHandler = self._refuse
         parser.ProcessingInstructionHandler = self._refuse
         parser.CommentHandler = self._refuse
+
+    def parse(self, octets: bytes) -> None:
+        """Take what came in.
+
+        Expat since 2.6, and where the change was carried back (Debian's 2.5), keeps a tag that came
+        in two segments until twice as much has come in, which on a quiet stream is never; and the
+        Pythons beside it cannot always switch that off.  So a tag is handed over whole.
+        """
+        octets = self._held + octets
+        whole = octets.rfind(b">") + 1
+        if len(octets) - whole > MOST_HELD:
+            whole = len(octets)
+        self._held = octets[whole:]
+        if whole:
+            super().parse(octets[:whole])  # type: ignore[no-untyped-call]
 
     def _start(self, name: str, attributes: dict[Any, str]) -> None:
         self._depth += 1

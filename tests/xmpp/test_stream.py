@@ -85,6 +85,24 @@ class LimitTests(SynchronousTestCase):
         parser.feed("age>")
         self.assertEqual(len(parser.stanzas), 1)
 
+    def test_tags_are_handed_over_whole(self) -> None:
+        """A stanza in two segments is there with the second one, also where expat waits for more
+        after an incomplete tag."""
+        parser = Parser(max_stanza=1000)
+        for octet in "<message id='a>b'><body>x</body></message>":
+            before = parser.stream.parser.CurrentByteIndex
+            parser.feed(octet)
+            if octet != ">":
+                self.assertEqual(parser.stream.parser.CurrentByteIndex, before)
+        self.assertEqual(len(parser.stanzas), 1)
+
+    def test_long_texts_are_not_held(self) -> None:
+        """Of a long text only the last octets wait for their tag."""
+        parser = Parser(max_stanza=100_000)
+        parser.feed("<message><body>")
+        parser.feed("x" * 20_000)
+        self.assertGreater(parser.stream.parser.CurrentByteIndex, 15_000)
+
     def test_end(self) -> None:
         """The end of the stream is noticed, also after a large stanza."""
         parser = Parser(max_stanza=10)

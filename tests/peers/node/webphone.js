@@ -9,6 +9,7 @@
 // Events are lines of JSON on standard output: connected, disconnected, registered, answered, message, error.
 'use strict';
 const readline = require('readline');
+const { pathToFileURL } = require('url');
 
 // What these libraries take from the browser.
 globalThis.WebSocket = require('ws');
@@ -46,8 +47,9 @@ function withJssip() {
   };
 }
 
-function withSipjs() {
-  const { UserAgent, Registerer, Messager } = require('sip.js');
+async function withSipjs() {
+  // An ES module, which only newer versions of node take by require, and none finds by NODE_PATH.
+  const { UserAgent, Registerer, Messager } = await import(pathToFileURL(require.resolve('sip.js')).href);
   const ua = new UserAgent({
     uri: UserAgent.makeURI(uri),
     authorizationUsername: settings.user,
@@ -82,11 +84,12 @@ function withSipjs() {
   };
 }
 
-const phone = settings.library === 'jssip' ? withJssip() : withSipjs();
-readline.createInterface({ input: process.stdin }).on('line', (line) => {
+const phone = Promise.resolve(settings.library === 'jssip' ? withJssip() : withSipjs());
+phone.catch((error) => tell('error', { why: String(error) }));
+readline.createInterface({ input: process.stdin }).on('line', async (line) => {
   const order = JSON.parse(line);
   try {
-    phone[order.do](order.to, order.text);
+    (await phone)[order.do](order.to, order.text);
   } catch (error) {
     tell('error', { why: String(error) });
   }
