@@ -25,7 +25,7 @@ HARD_LIMIT = 1_048_576
 """Octets of one inbound stanza, at least, that end the stream."""
 
 MOST_HELD = 4096
-"""Octets held back until their tag is whole; a longer run is text, which expat takes in pieces."""
+"""Octets of a tag that are held back until it is whole; a longer one goes in pieces."""
 
 SEPARATOR = "\x01"
 """Stands between namespace and name in what expat reports.  Since 2.4.5 it refuses a namespace that
@@ -76,9 +76,8 @@ class LimitedElementStream(ExpatElementStream):
         Pythons beside it cannot always switch that off.  So a tag is handed over whole.
         """
         octets = self._held + octets
-        whole = octets.rfind(b">") + 1
-        if len(octets) - whole > MOST_HELD:
-            whole = len(octets)
+        tag = octets.find(b"<", octets.rfind(b">") + 1)
+        whole = len(octets) if tag < 0 or len(octets) - tag > MOST_HELD else tag
         self._held = octets[whole:]
         if whole:
             super().parse(octets[:whole])  # type: ignore[no-untyped-call]
