@@ -14,7 +14,7 @@ test: setup check
 
 # What needs no peers: fast, for every save.
 unit:
-	$(PYTHON_ENV)/python -m twisted.trial tests.config tests.engine tests.mapping tests.xmpp tests.sip tests.smpp tests.scenarios tests.test_architecture tests.test_error_tables tests.test_cli tests.test_mapcmd
+	$(PYTHON_ENV)/python -m twisted.trial tests.config tests.engine tests.mapping tests.xmpp tests.sip tests.smpp tests.scenarios tests.test_architecture tests.test_error_tables tests.test_cli tests.test_mapcmd tests.standards tests.fuzz tests.test_standards tests.test_tls tests.test_names
 
 check:
 	$(PYTHON_ENV)/mypy

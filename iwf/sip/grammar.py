@@ -174,17 +174,20 @@ def parse_params(text: str, header: str) -> Params:
 
     :raises SipSyntaxError: 400, for anything else than ``;name`` or ``;name=value``.
     """
+    params, end = leading_params(text)
+    if text[end:].strip(" \t"):
+        raise malformed(header)
+    return params
+
+
+def leading_params(text: str) -> tuple[Params, int]:
+    """The header parameters before the first fault, and where they end."""
     params: list[tuple[str, str | None]] = []
-    position, end = 0, len(text)
-    while position < end:
-        match = _parameter(text, position)
-        if match is None:
-            if not text[position:].strip(" \t"):
-                break
-            raise malformed(header)
+    position = 0
+    while (match := _parameter(text, position)) is not None:
         params.append((match[1], match[2]))
         position = match.end()
-    return tuple(params)
+    return tuple(params), position
 
 
 def plain_params(text: str) -> Params:

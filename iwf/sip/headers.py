@@ -15,6 +15,7 @@ from iwf.sip.grammar import (
     QUOTED,
     TOKEN,
     Params,
+    leading_params,
     malformed,
     param_value,
     params_text,
@@ -39,7 +40,7 @@ from iwf.sip.uri import (
 __all__ = [
     "CSeq", "ContentType", "NameAddr", "Params", "Via",
     "check_name_addr", "parse_content_type", "parse_cseq", "parse_name_addr", "parse_name_addrs", "parse_via",
-    "parse_vias",
+    "parse_vias", "start_of_via",
 ]
 
 #: SIP-8: a larger CSeq number is refused.  RFC 3261 8.1.1.5 allows 2**31-1 at most.
@@ -222,11 +223,24 @@ def parse_via(value: str) -> Via:
 
 def strict_via(value: str) -> Via:
     """What :func:`parse_via` does with an unusual spelling; it knows the usual ones as well."""
+    via, rest = start_of_via(value)
+    if rest.strip(" \t"):
+        raise malformed("Via")
+    return via
+
+
+def start_of_via(value: str) -> tuple[Via, str]:
+    """Read one hop up to the first fault in its parameters.
+
+    :return: the hop, and what could not be read.
+    :raises SipSyntaxError: 400, when not even its transport, host and port can be read.
+    """
     match = _via(value)
     if match is None:
         raise malformed("Via")
     host, port = parse_host_port(match[2].rstrip(" \t"), "Via")
-    return Via(match[1].upper(), host, port, parse_params(value[match.end():], "Via"))
+    params, end = leading_params(value[match.end():])
+    return Via(match[1].upper(), host, port, params), value[match.end() + end:]
 
 
 def parse_vias(value: str) -> tuple[Via, ...]:

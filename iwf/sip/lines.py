@@ -40,6 +40,7 @@ _USUAL_NAMES = frozenset(_KNOWN)
 # By the spellings that come often as well, so that most lines need one look-up.
 _NAMES = _LONG_NAMES | {name: name for name in _KNOWN}
 
+_digits = re.compile(r"[0-9]{1,20}").fullmatch
 _folds = re.compile(r"\n[ \t]+")
 # RFC 3261 25.1 allows NUL in one place, a quoted pair; RFC 4475 3.1.1.2 uses it.
 has_bare_nul = re.compile(r"(?<!\\)\x00").search
@@ -161,6 +162,13 @@ def read_lines(text: str) -> tuple[Lines, list[str], SipSyntaxError | None]:
         else:
             others.append((key, value))
     return (*vias, *others), lengths, error
+
+
+def read_number(value: str | None, limit: int) -> int | None:
+    """The number in a header; None when it is absent, unreadable or above the limit (SIP-8)."""
+    if value is None or not _digits(value) or int(value) > limit:
+        return None
+    return int(value)
 
 
 def find_head_end(octets: bytes | bytearray, start: int) -> tuple[int, int]:

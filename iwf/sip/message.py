@@ -10,7 +10,6 @@ Header text is UTF-8 decoded with ``surrogateescape``: octets that are no UTF-8 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from iwf.sip.grammar import SipSyntaxError, encoded, is_token, malformed, split_list
@@ -25,6 +24,7 @@ from iwf.sip.headers import (
     parse_name_addrs,
     parse_via,
     parse_vias,
+    start_of_via,
 )
 from iwf.sip.lines import (
     Headers,
@@ -36,6 +36,7 @@ from iwf.sip.lines import (
     is_writable,
     normalised,
     read_lines,
+    read_number,
     read_request_line,
     read_status_line,
 )
@@ -44,8 +45,6 @@ from iwf.sip.uri import Uri, parse_uri
 
 #: What an absent or unreadable Max-Forwards stands for (SIP-8, SIP-11).
 DEFAULT_MAX_FORWARDS = 70
-
-_digits = re.compile(r"[0-9]{1,20}").fullmatch
 
 
 class Message(Headers):
@@ -115,8 +114,16 @@ class Message(Headers):
             name, value = self.headers[0] if self.headers else ("", "")
             if name != "Via":
                 raise SipSyntaxError(400, "Missing Via")
-            self._top_via = parse_via(split_list(value, "Via")[0] if "," in value else value)
+            try:
+                self._top_via = parse_via(split_list(value, "Via")[0] if "," in value else value)
+            except SipSyntaxError as error:
+                error.request = self._repaired(value)
+                raise
         return self._top_via
+
+    def _repaired(self, top_via: str) -> Request | None:
+        """What an answer can be made from, given a first Via that cannot be read."""
+        return None
 
     @property
     def vias(self) -> tuple[Via, ...]:
@@ -159,7 +166,7 @@ class Message(Headers):
     @property
     def expires(self) -> int | None:
         """Seconds; None, the default, when absent, unreadable or above 2**32-1 (SIP-8)."""
-        return _number(self.get("Expires"), 2**32 - 1)
+        return read_number(self.get("Expires"), 2**32 - 1)
 
     def to_bytes(self) -> bytes:
         """The message as sent: Via first, Content-Length always (MSG-14), nothing folded (SIP-3).
@@ -227,8 +234,19 @@ class Request(Message):
     def _start_line(self) -> str:
         return f"{self.method} {self.target} SIP/2.0"
 
-    def _with_lines(self, headers: Lines) -> Request:
-        return _request(self.method, self.target, headers, self.body, self._uri)
+    def _repaired(self, top_via: str) -> Request | None:
+        # SIP-13: a fault behind the place that answers go to does not keep the sender from his 400.
+        try:
+            return None if self.method == "ACK" else self._under(start_of_via(top_via)[0], self.headers[1:])
+        except SipSyntaxError:
+            return None
+
+    def _under(self, via: Via, lines: Lines, more: Iterable[str] = ()) -> Request:
+        """The request with that hop on top, and more hops in its line."""
+        line = ("Via", ", ".join([str(via), *more]) if more else str(via))
+        request = _request(self.method, self.target, (line, *lines), self.body, self._uri)
+        request._top_via = via
+        return request
 
     @property
     def uri(self) -> Uri:
@@ -240,14 +258,12 @@ class Request(Message):
     @property
     def max_forwards(self) -> int:
         """Hops left; 70 when absent or no number up to 255 (SIP-8, SIP-11)."""
-        number = _number(self.get("Max-Forwards"), 255)
+        number = read_number(self.get("Max-Forwards"), 255)
         return DEFAULT_MAX_FORWARDS if number is None else number
 
     def with_via(self, via: Via) -> Request:
         """The request with one more hop on top, for sending (SIP-45)."""
-        request = self._with_lines((("Via", str(via)), *self.headers))
-        request._top_via = via
-        return request
+        return self._under(via, self.headers)
 
     def with_top_via(self, via: Via) -> Request:
         """The request with its first hop replaced, for ``received`` and ``rport`` (SIP-43).
@@ -256,12 +272,8 @@ class Request(Message):
         """
         if not self.headers or self.headers[0][0] != "Via":
             raise SipSyntaxError(400, "Missing Via")
-        value = str(via)
-        if "," in self.headers[0][1]:
-            value = ", ".join([value, *split_list(self.headers[0][1], "Via")[1:]])
-        request = self._with_lines((("Via", value), *self.headers[1:]))
-        request._top_via = via
-        return request
+        more = split_list(self.headers[0][1], "Via")[1:] if "," in self.headers[0][1] else ()
+        return self._under(via, self.headers[1:], more)
 
 
 class Response(Message):
@@ -342,18 +354,12 @@ def _response(status: int, reason: str, headers: Lines, body: bytes) -> Response
     return response
 
 
-def _number(value: str | None, limit: int) -> int | None:
-    if value is None or not _digits(value) or int(value) > limit:
-        return None
-    return int(value)
-
-
 def answerable(request: Request) -> Request | None:
     """The request, if it may be answered (no ACK) and an answer can be routed (SIP-11, SIP-12); else None."""
     try:
         return request if request.method != "ACK" and request.top_via else None
-    except SipSyntaxError:
-        return None
+    except SipSyntaxError as error:
+        return error.request
 
 
 def response_to(

@@ -121,13 +121,22 @@ class BadRequestTests(Refusals):
         for octets in (
             ack.replace(b"1 MESSAGE", b"1 ACK").replace(b"Call-ID", b"X"),
             without("Via"),
-            with_line("Via: SIP/2.0/UDP 192.0.2.15;;,;,,", "Via"),
             with_line("Via: nonsense", "Via"),
+            ack.replace(b"1 MESSAGE", b"1 ACK").replace(b";branch", b";;branch"),
             with_line("Via: SIP/2.0/UDP a\rb", "Via"),
             b"", b"\r\n", b"\r\n\r\n", b"\0" * 20, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
             b"\x16\x03\x01\x02\x00", b"\x00\x01\x00\x08!\x12\xa4B",
         ):
             self.assert_dropped(octets)
+
+    def test_fault_behind_the_way_back(self) -> None:
+        """A Via with an error in its parameters still says where the 400 goes (SIP-13, RFC 4475 3.1.2.1)."""
+        for value, back in (
+            ("192.0.2.15;;,;,,", "192.0.2.15"),
+            ("192.0.2.15:5070;branch=z9hG4bK1;=;x", "192.0.2.15:5070;branch=z9hG4bK1"),
+        ):
+            answer = self.assert_answered(with_line(f"Via: SIP/2.0/UDP {value}", "Via"), 400, "Malformed Via")
+            self.assertEqual(answer.all("Via"), [f"SIP/2.0/UDP {back}"])
 
     def test_bad_responses_are_dropped(self) -> None:
         """A response with anything wrong in it is dropped (SIP-12, RFC 4475 3.1.2.5, 3.1.2.19)."""
