@@ -63,17 +63,21 @@ class Alarm:
         self._call = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._ring)
 
     def _ring(self) -> None:
-        due = self._store.due(self._clock.seconds(), CROWD)
-        for key in due:
-            self._submit(Due(Delivery.TABLE, key)).addErrback(lambda _: None)
-        # After their turns are committed: what is due then has come since, or could not be written.
+        # After the turns of these are committed: what is due then has come since, or could not be
+        # written.  Armed first, so that a fault of the store does not silence the alarm.
         self._call = self._clock.callLater(0.05, self._rearm)
+        for key in self._store.due(self._clock.seconds(), CROWD):
+            self._submit(Due(Delivery.TABLE, key)).addErrback(lambda _: None)
 
     def _rearm(self) -> None:
         self._arm(self._store.next_due())
 
     def _sweep(self) -> None:
-        gone = self._store.sweep(self._clock.seconds(), SWEEP_MOST)
+        try:
+            gone = self._store.sweep(self._clock.seconds(), SWEEP_MOST)
+        except Exception:
+            gone = 0  # a full disk: what may be forgotten can wait
+            self.log.failure("old rows could not be forgotten")
         # A full sweep means there is more: come back soon, but let others work first.
         delay = 0.2 if gone >= SWEEP_MOST else SWEEP_EVERY
         self._sweeping = self._clock.callLater(delay, self._sweep)

@@ -152,8 +152,8 @@ class Ledger:
         now = self._clock.seconds()
         lanes = Ahead(self._lanes)
         turns = []
-        store.begin()
         try:
+            store.begin()
             for pending in batch:
                 at = At(now, pending.token, self.gateway, lanes)
                 turn = run(decide(pending.event, at), store.load)
@@ -168,5 +168,9 @@ class Ledger:
         return turns
 
     def _out(self, pending: _Pending, turn: Turn) -> None:
-        self._release(turn)
+        try:
+            self._release(turn)
+        except Exception:
+            # It is committed, so the verdict stands, and the rest of the batch must come out too.
+            self.log.failure("a committed turn could not be released: {note}", note=turn.note)
         pending.done.callback(turn)

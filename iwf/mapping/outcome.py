@@ -176,7 +176,7 @@ def decide_rejected(event: Rejected, at: At) -> Decision:
 def _deadline(item: Item, at: At) -> float:
     """Until when an item is tried again."""
     patience = at.gateway.patience
-    longest = item.created + (patience.next_hop if item.lane.startswith("sip:")
+    longest = item.created + (patience.next_hop if item.lane in at.gateway.directory.trunks
                               else patience.delivery)
     return longest if item.expires_at is None else min(longest, item.expires_at)
 

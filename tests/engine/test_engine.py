@@ -10,7 +10,9 @@ from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from iwf.engine.alarm import SWEEP_EVERY
 from iwf.engine.engine import Engine
+from iwf.engine.ledger import Ledger
 from iwf.engine.store.base import IStore
 from iwf.engine.store.memory import MemoryStore
 from iwf.engine.store.sqlite import SqliteStore
@@ -18,6 +20,7 @@ from iwf.ids import Ids
 from iwf.mapping.model import (Failure, Message, Outcome, Reason, Receipt, Refused, Report, Taken,
                                Verdict)
 from iwf.mapping.settings import Gateway
+from iwf.mapping.turn import Turn
 from tests.support.outlet import Outlet
 from tests.support.sample import (BEN_PC, GATEWAY, LANE_M, LANE_X, LINK, PHONE, TRUNK, from_ana,
                                   from_ben, from_ben_to_phone, from_phone)
@@ -293,6 +296,42 @@ class EngineTests(SynchronousTestCase):
         (report,) = daemon.take(LANE_M)
         assert isinstance(report, Report)
         self.assertEqual(report.failure.reason, Reason.EXPIRED)
+
+
+class FaultTests(SynchronousTestCase):
+    """Faults of ours cost what they touch, and no more."""
+
+    def test_sweep_goes_on(self) -> None:
+        """A sweep that fails is logged and tried again; messages are taken meanwhile."""
+        daemon = Daemon(FailingSweep())
+        daemon.clock.advance(SWEEP_EVERY)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.assertIsInstance(daemon.offer(from_ben())[0], Taken)
+        daemon.clock.advance(SWEEP_EVERY)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_one_release_that_fails(self) -> None:
+        """When letting one turn out fails, the others of its batch still have their verdict."""
+        clock, faults = Clock(), [ValueError("a fault of ours")]
+
+        def release(turn: Turn) -> None:
+            if faults:
+                raise faults.pop()
+
+        ledger = Ledger(MemoryStore(), GATEWAY, clock, Ids(), release, {})
+        turns: list[Turn] = []
+        for number in range(3):
+            ledger.submit(from_ben(id=str(number))).addCallback(turns.append)
+        clock.advance(1)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual([type(turn.verdict) for turn in turns], [Taken] * 3)
+
+
+class FailingSweep(MemoryStore):
+    """A store that cannot forget."""
+
+    def sweep(self, now: float, limit: int) -> int:
+        raise OSError("disk full")
 
 
 class OrderTests(SynchronousTestCase):

@@ -203,6 +203,15 @@ class SqliteStoreTests(StoreTests, SynchronousTestCase):
         self.assertEqual((len(rows.all(Part, delivery="d1")), len(rows.all(Part, delivery="d2"))),
                          (0, 1))
 
+    def test_failed_sweep(self) -> None:
+        """A sweep that fails (a full disk) leaves no transaction open behind it."""
+        store = self.written(Turn(puts=(DELIVERY,)))
+        store._db.execute("CREATE TRIGGER full BEFORE DELETE ON delivery "
+                          "BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        self.assertRaises(sqlite3.Error, store.sweep, 200.0, 10)
+        store.begin()
+        store.commit()
+
     def test_keys_are_found_again(self) -> None:
         """A key is found in what was written before the start, and no more once it is forgotten;
         the same key of a younger row stays known as long as that row."""

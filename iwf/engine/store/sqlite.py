@@ -213,10 +213,14 @@ class SqliteStore:
                                (now, limit)).fetchall()
         if old:
             ids = [(id,) for id, _ in old]
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("DELETE FROM part WHERE delivery = ?", ids)
-            self._db.executemany("DELETE FROM delivery WHERE id = ?", ids)
-            self._db.execute("COMMIT")
+            self.begin()
+            try:
+                self._db.executemany("DELETE FROM part WHERE delivery = ?", ids)
+                self._db.executemany("DELETE FROM delivery WHERE id = ?", ids)
+                self.commit()
+            except sqlite3.Error:
+                self.rollback()
+                raise
             for id, key in old:
                 self._kept.pop(id, None)
                 self._keys[hash(key)] -= 1
