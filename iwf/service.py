@@ -85,9 +85,10 @@ class Daemon(MultiService):
     def _open(self) -> IStore:
         directory = self.settings.node.state_directory
         directory.mkdir(parents=True, exist_ok=True)
-        self._lock = FilesystemLock(str(directory / "iwf.lock"))
-        if not self._lock.lock():
+        lock = FilesystemLock(str(directory / "iwf.lock"))
+        if not lock.lock():
             raise Busy(f"{directory}: another iwf works here")
+        self._lock = lock
         return SqliteStore(str(directory / DATABASE), self.settings.node.synchronous)
 
     def stopService(self) -> Deferred[None]:

@@ -246,17 +246,14 @@ class Outbox:
             stream.listed = False
             if not stream.waiting or (stream.in_flight and not lane.keeps_order):
                 continue
-            seq, item = stream.waiting[0]
-            heapq.heappop(stream.waiting)
-            if item.expires_at is not None and item.expires_at <= now:
-                lane.in_flight[item.id] = (seq, item)
-                stream.in_flight += 1
-                self._tell(Due("outbox", item.id), item)
-                continue
+            seq, item = heapq.heappop(stream.waiting)
             lane.in_flight[item.id] = (seq, item)
             stream.in_flight += 1
             lane.list_stream(stream)
-            self._deliver(lane.outlet, item)
+            if item.expires_at is not None and item.expires_at <= now:
+                self._tell(Due("outbox", item.id), item)
+            else:
+                self._deliver(lane.outlet, item)
 
     def _deliver(self, outlet: IOutlet, item: Item) -> None:
         try:
