@@ -14,8 +14,8 @@ from iwf.mapping.address import Mapped, canonical, image_of, native_of, phone_of
 from iwf.mapping.model import SIP, TEL, XMPP, Address, Failure, Reason
 from iwf.mapping.settings import Gateway
 from iwf.sip.address import NoImage, address_of_uri, uri_of_address
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.uri import parse_uri
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.uri import parse_uri
 from iwf.xmpp.jid import JidFault, address_of_jid, jid_of_address
 
 _NAMES = {XMPP: "XMPP", SIP: "SIP", TEL: "SMS"}

@@ -21,7 +21,7 @@ from iwf.ids import Ids
 from iwf.names import Resolver
 from iwf.sip.edge import SipEdge
 from iwf.sip.settings import Hop
-from iwf.sip.transport import connected_udp_socket
+from iwf.sip.transport.sockets import connected_udp_socket
 from iwf.smpp.esme import SmppEdge
 from iwf.xmpp.component import XmppEdge
 

@@ -15,7 +15,6 @@ from iwf.errors import ConfigError, IwfError
 from iwf.ids import Ids
 from iwf.service import Daemon
 
-
 #: When the garbage collector looks at young, middle and all objects.  Nearly everything dies by its
 #: reference count, but SIP transactions live for half a minute, and Python's own thresholds look at
 #: all of them again and again: a fifth of the CPU under load, in stalls of a tenth of a second.

@@ -20,8 +20,10 @@ EDGES = ("xmpp", "sip", "smpp")
 
 #: Files of the edges that do IO; all others are pure.
 SHELLS = {"xmpp": {"component", "handler", "stream", "typist", "wokkel_door"},
-          "sip": {"accounts", "client", "connections", "edge", "endpoints", "locator",
-                  "registering", "secure", "sender", "streams", "transport", "webstream"},
+          "sip": {"auth.accounts", "client", "edge", "sender",
+                  "registration.endpoints", "registration.registering",
+                  "transport.connections", "transport.locator", "transport.secure",
+                  "transport.sockets", "transport.streams", "transport.webstream"},
           "smpp": {"esme", "smsc", "connection"}}
 
 #: What makes a decision depend on anything but its arguments.

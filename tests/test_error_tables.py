@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from iwf.mapping.model import Failure
-from iwf.sip.message import Response
 from iwf.sip.reasons import failure_of_status as failure_of_sip
 from iwf.sip.reasons import status_of_failure as sip_of_failure
+from iwf.sip.syntax.message import Response
 from iwf.smpp.reasons import MessageState, failure_of_state
 from iwf.smpp.reasons import failure_of_status as failure_of_smpp
 from iwf.smpp.reasons import status_of_failure as smpp_of_failure

@@ -12,8 +12,8 @@ from iwf.config.read import Draft, readable_by_all
 from iwf.config.tables import SipTable, TlsTable, TrunkTable
 from iwf.config.values import literal_address
 from iwf.errors import Problem
-from iwf.sip.identity import sip_domains
 from iwf.sip.settings import Hop, Target, TlsPeer, TlsSettings
+from iwf.sip.transport.identity import sip_domains
 from iwf.tls import Files, TlsError, Verify, load_context
 
 SECURE = ("tls", "wss")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from iwf.config.read import Draft, Entry
 from iwf.config.tables import (
     AliasTable,
     ComponentTable,
@@ -17,12 +18,11 @@ from iwf.config.tables import (
     PoolTable,
     TrunkTable,
 )
-from iwf.config.read import Draft, Entry
 from iwf.config.values import is_wildcard, literal_address
 from iwf.errors import Problem
 from iwf.mapping.route import domain_matches
-from iwf.sip.digest import algorithms_of
-from iwf.sip.verifier import Secret
+from iwf.sip.auth.digest import algorithms_of
+from iwf.sip.auth.verifier import Secret
 
 REGISTRAR = "registrar"
 """The name of the registrar among the trunks."""

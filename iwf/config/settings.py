@@ -14,10 +14,10 @@ from attrs import evolve, field, frozen
 
 from iwf.config.advice import ADVICE
 from iwf.config.certificates import certificate_files, tls_listeners, tls_trunks
-from iwf.config.tables import PROFILES, LinkTable, NodeTable, PoolTable, ProfileTable, SipTable
 from iwf.config.read import Draft, Entry, Hidden, read_document, readable_by_all
 from iwf.config.rules import RULES, served
 from iwf.config.sip import registrar_settings, sip_settings
+from iwf.config.tables import PROFILES, LinkTable, NodeTable, PoolTable, ProfileTable, SipTable
 from iwf.errors import ConfigError, Problem
 from iwf.mapping.model import SIP, TEL, XMPP
 from iwf.mapping.settings import Alias, Gateway, Link, NumberPool, Patience, Scheme, Trunk

@@ -17,7 +17,7 @@ from iwf.sip.settings import (
     SipSettings,
     TrunkSettings,
 )
-from iwf.sip.uri import parse_uri
+from iwf.sip.syntax.uri import parse_uri
 
 _WORLDS = {"xmpp": XMPP, "sms": TEL}
 

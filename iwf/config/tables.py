@@ -18,8 +18,10 @@ from pydantic import (
 
 from iwf.config.kinds import (
     NUMBER,
-    Count,
+    AddressOfRecord,
+    Algorithms,
     CertificateName,
+    Count,
     DnsServer,
     DomainName,
     Endpoint,
@@ -37,8 +39,6 @@ from iwf.config.kinds import (
     Table,
     Text,
     Ton,
-    Algorithms,
-    AddressOfRecord,
     matching,
     octets,
 )

@@ -11,10 +11,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import idna
 
-from iwf.sip.digest import ALGORITHMS, algorithm_of
-from iwf.sip.grammar import SipSyntaxError
+from iwf.sip.auth.digest import ALGORITHMS, algorithm_of
 from iwf.sip.settings import Hop, Target
-from iwf.sip.uri import Uri, parse_uri
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.uri import Uri, parse_uri
 
 SIP_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 """Where a SIP address without a port is, by transport (RFC 3261 19.1.2, RFC 7118 5.2.1)."""

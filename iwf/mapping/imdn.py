@@ -5,7 +5,8 @@ from __future__ import annotations
 from attrs import frozen
 
 from iwf.mapping.model import Outcome
-from iwf.mapping.xmldoc import XmlFault, escaped, parse as parse_xml
+from iwf.mapping.xmldoc import XmlFault, escaped
+from iwf.mapping.xmldoc import parse as parse_xml
 
 TYPE = "message/imdn+xml"
 

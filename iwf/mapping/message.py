@@ -14,8 +14,22 @@ from attrs import evolve
 from iwf.mapping.address import canonical, image_of, native_of
 from iwf.mapping.bodies import excerpt, size_in_markup
 from iwf.mapping.conversation import name_for, pair_of
-from iwf.mapping.model import (SIP, TEL, XMPP, Address, Body, Failure, Item, Kind, Message, Party, Reason,
-                               Refused, Sender, Taken)
+from iwf.mapping.model import (
+    SIP,
+    TEL,
+    XMPP,
+    Address,
+    Body,
+    Failure,
+    Item,
+    Kind,
+    Message,
+    Party,
+    Reason,
+    Refused,
+    Sender,
+    Taken,
+)
 from iwf.mapping.phone import from_phone, link_of, to_phone
 from iwf.mapping.route import lane_for, may_speak
 from iwf.mapping.rows import NEVER, Delivery, Habit, Query, Row, Rows, Spelling, query

@@ -8,8 +8,23 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from iwf.mapping.model import (TEL, XMPP, Accepted, Composing, Due, Failure, Item, Message, Outcome,
-                               Reason, Receipt, Refused, Rejected, Taken, Want)
+from iwf.mapping.model import (
+    TEL,
+    XMPP,
+    Accepted,
+    Composing,
+    Due,
+    Failure,
+    Item,
+    Message,
+    Outcome,
+    Reason,
+    Receipt,
+    Refused,
+    Rejected,
+    Taken,
+    Want,
+)
 from iwf.mapping.rows import Delivery, Early, Part, Queued, Row, query
 from iwf.mapping.settings import DAY
 from iwf.mapping.tell import Telling, notified, reported

@@ -8,8 +8,7 @@ from collections.abc import Generator
 from attrs import evolve
 
 from iwf.mapping.address import canonical, image_of
-from iwf.mapping.model import (SIP, TEL, XMPP, Address, Failure, Message, Party, Reason, Taken,
-                               address_of_key)
+from iwf.mapping.model import SIP, TEL, XMPP, Address, Failure, Message, Party, Reason, Taken, address_of_key
 from iwf.mapping.numbers import Allocation, allocate, in_pool, renewed
 from iwf.mapping.route import domain_matches, lane_for, may_speak
 from iwf.mapping.rows import Counter, Lease, Query, Row, Rows, query

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from iwf.mapping.model import (XMPP, Failure, Item, Notification, Outcome, Payload, Report, Sender,
-                               Want)
+from iwf.mapping.model import XMPP, Failure, Item, Notification, Outcome, Payload, Report, Sender, Want
 from iwf.mapping.phone import link_of
 from iwf.mapping.rows import Delivery, Noticed, Query, Row, Rows, query
 from iwf.mapping.turn import At, Turn

@@ -12,8 +12,8 @@ from collections.abc import Container
 from attrs import evolve
 
 from iwf.mapping.model import SIP, TEL, Address
-from iwf.sip.grammar import PARAM_ALLOWED, USER_ALLOWED, SipSyntaxError, escape
-from iwf.sip.uri import Params, Uri, parse_uri
+from iwf.sip.syntax.grammar import PARAM_ALLOWED, USER_ALLOWED, SipSyntaxError, escape
+from iwf.sip.syntax.uri import Params, Uri, parse_uri
 
 #: Schemes of a Request-URI that we read; ADDR-30 for the last two.
 SCHEMES = frozenset({"sip", "sips", "tel", "im", "pres"})

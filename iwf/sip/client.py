@@ -7,9 +7,9 @@ from enum import Enum
 
 from twisted.internet.defer import Deferred
 
-from iwf.sip.message import Request, Response
 from iwf.sip.settings import Hop
-from iwf.sip.transaction import (
+from iwf.sip.syntax.message import Request, Response
+from iwf.sip.transaction.table import (
     ClientTransaction,
     Deliver,
     Output,

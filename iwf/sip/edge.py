@@ -26,19 +26,16 @@ from iwf.mapping.model import (
     Rejected,
     Verdict,
 )
-from iwf.sip.branches import RecentIds
-from iwf.sip.checks import validate
 from iwf.sip.client import UserAgentClient
-from iwf.sip.connections import Source, Stream
-from iwf.sip.endpoints import Endpoints
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.locator import Names
-from iwf.sip.message import Request, Response, parse_message
 from iwf.sip.reasons import Status
-from iwf.sip.routing import FRAMED, marked, route_of_answer
+from iwf.sip.registration.endpoints import Endpoints
 from iwf.sip.sender import Sender
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
-from iwf.sip.transaction import (
+from iwf.sip.syntax.checks import validate
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.message import Request, Response, parse_message
+from iwf.sip.transaction.branches import RecentIds
+from iwf.sip.transaction.table import (
     ClientTransaction,
     Deliver,
     Output,
@@ -49,9 +46,12 @@ from iwf.sip.transaction import (
     TransactionTable,
     TransportFailed,
 )
-from iwf.sip.transport import Transports, connected_udp_socket
+from iwf.sip.transport.connections import Source, Stream
+from iwf.sip.transport.locator import Names
+from iwf.sip.transport.routing import FRAMED, marked, route_of_answer
+from iwf.sip.transport.sockets import Transports, connected_udp_socket
+from iwf.sip.transport.webstream import WebStream
 from iwf.sip.uas import MergedRequests, UserAgentServer, respond, status_of_verdict
-from iwf.sip.webstream import WebStream
 
 #: Timers may come this much late, in seconds, so that many of them cost one wake-up.
 TICK = 0.05
@@ -78,7 +78,7 @@ class SipEdge(Service):
     :param reactor: IReactorTCP, IReactorUDP, IReactorSocket, IReactorPluggableNameResolver.
     :param clock: IReactorTime.
     :param names: where names of next hops are looked up.
-    :param connected_socket: see :class:`~iwf.sip.transport.Transports`.
+    :param connected_socket: see :class:`~iwf.sip.transport.sockets.Transports`.
     """
 
     def __init__(self, settings: SipSettings, reactor: Any, clock: Any, intake: IIntake, lanes: ILanes, ids: Ids,
@@ -168,7 +168,7 @@ class SipEdge(Service):
     # -- inbound: what the sockets hear -----------------------------------------------------
 
     def received(self, octets: bytes, source: Source) -> None:
-        """One message; see :class:`iwf.sip.connections.Receiver`."""
+        """One message; see :class:`iwf.sip.transport.connections.Receiver`."""
         try:
             message = parse_message(octets, source.hop.transport in FRAMED)
             if isinstance(message, Request):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from iwf.edge import Answered, Ignored, Reading
 from iwf.mapping.model import Failure, Item, Verdict
-from iwf.sip.author import target_uri, write
-from iwf.sip.checks import validate
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.headers import Via
-from iwf.sip.locate import next_hop
-from iwf.sip.message import Request, parse_message, response_to
-from iwf.sip.routing import default_port, is_address, marked
+from iwf.sip.messaging.author import target_uri, write
 from iwf.sip.settings import Hop, SipSettings, Target
+from iwf.sip.syntax.checks import validate
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.headers import Via
+from iwf.sip.syntax.message import Request, parse_message, response_to
+from iwf.sip.transport.locate import next_hop
+from iwf.sip.transport.routing import default_port, is_address, marked
 from iwf.sip.uas import UserAgentServer, answer, receive
 
 #: A branch that says it was never on a wire.

@@ -12,11 +12,11 @@ import re
 from attrs import frozen
 
 from iwf.mapping.model import Failure, Reason
-from iwf.sip.grammar import QUOTED, SipSyntaxError, quote, readable, unquote
-from iwf.sip.headers import NameAddr
-from iwf.sip.message import Response
-from iwf.sip.phrases import PHRASES
-from iwf.sip.uri import parse_uri
+from iwf.sip.syntax.grammar import QUOTED, SipSyntaxError, quote, readable, unquote
+from iwf.sip.syntax.headers import NameAddr
+from iwf.sip.syntax.message import Response
+from iwf.sip.syntax.phrases import PHRASES
+from iwf.sip.syntax.uri import parse_uri
 
 #: Methods taken (SIP-31); grows with the methods.
 ALLOW = "MESSAGE, OPTIONS"

@@ -12,23 +12,23 @@ from twisted.python.failure import Failure as Fault
 
 from iwf.ids import Ids
 from iwf.mapping.model import Accepted, Composing, Failure, Item, Message, Outcome, Reason, Rejected, Want
-from iwf.sip.accounts import Accounts
 from iwf.sip.address import NoImage
+from iwf.sip.auth.accounts import Accounts
+from iwf.sip.auth.keyring import ROUNDS
 from iwf.sip.client import UserAgentClient
-from iwf.sip.author import ref_of_item, ref_of_request, target_uri, write
-from iwf.sip.failover import Resting
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.habits import Habits
-from iwf.sip.headers import Via
-from iwf.sip.keyring import ROUNDS
-from iwf.sip.locate import Located, next_hop
-from iwf.sip.locator import Locator, Names, reachable
-from iwf.sip.message import Request, Response
+from iwf.sip.messaging.author import ref_of_item, ref_of_request, target_uri, write
+from iwf.sip.messaging.habits import Habits
 from iwf.sip.reasons import failure_of_status
-from iwf.sip.routing import bracketed, default_port, is_address, secured
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
-from iwf.sip.transaction import ClientTransaction, Output, TransactionTable, new_branch
-from iwf.sip.transport import TRANSPORTS, Transports
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.headers import Via
+from iwf.sip.syntax.message import Request, Response
+from iwf.sip.transaction.failover import Resting
+from iwf.sip.transaction.table import ClientTransaction, Output, TransactionTable, new_branch
+from iwf.sip.transport.locate import Located, next_hop
+from iwf.sip.transport.locator import Locator, Names, reachable
+from iwf.sip.transport.routing import bracketed, default_port, is_address, secured
+from iwf.sip.transport.sockets import TRANSPORTS, Transports
 
 _STOPPING = Failure(Reason.UNREACHABLE, False, detail="we are stopping")
 

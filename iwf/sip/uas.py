@@ -14,17 +14,17 @@ from attrs import evolve
 from iwf.edge import Answered, Ignored, Offered, Reading
 from iwf.mapping.model import SIP, Address, Failure, Reason, Taken, Verdict
 from iwf.sip.address import SCHEMES, NoImage, address_of_uri, without_own_port
-from iwf.sip.content import ACCEPT_ENCODING
-from iwf.sip.gate import Gate
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.message import Request, Response, response_to
-from iwf.sip.pager import read_message
-from iwf.sip.phrases import PHRASES
+from iwf.sip.auth.gate import Gate
+from iwf.sip.messaging.content import ACCEPT_ENCODING
+from iwf.sip.messaging.pager import read_message
 from iwf.sip.reasons import ACCEPT, ALLOW, Status, status_of_failure
-from iwf.sip.registrar import EXTENSIONS, Registrar, unsupported
-from iwf.sip.routing import SECURE, is_address, marked
+from iwf.sip.registration.registrar import EXTENSIONS, Registrar, unsupported
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
-from iwf.sip.uri import Uri
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.message import Request, Response, response_to
+from iwf.sip.syntax.phrases import PHRASES
+from iwf.sip.syntax.uri import Uri
+from iwf.sip.transport.routing import SECURE, is_address, marked
 
 #: SIP-30: methods that exist but are not taken get 405, others 501.
 KNOWN_METHODS = frozenset({
@@ -149,7 +149,7 @@ class UserAgentServer:
               names: Collection[str] = (), trunk: TrunkSettings | None = None) -> Offered | Status | Ignored:
         """SIP-30, steps 3 to 9; parsing and transactions come before.
 
-        Never raises for a request that passed :func:`~iwf.sip.message.validate`.
+        Never raises for a request that passed :func:`~iwf.sip.syntax.message.validate`.
 
         :param merged: it is in hand already, by another way.
         :param names: see :meth:`admit`.

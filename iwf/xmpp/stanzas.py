@@ -56,8 +56,8 @@ from iwf.xmpp.jid import (
     split_jid,
 )
 from iwf.xmpp.reasons import add_error, error_reply, failure_of_error
-from iwf.xmpp.typing import REFRESH
 from iwf.xmpp.times import stamp_of_seconds
+from iwf.xmpp.typing import REFRESH
 
 _KINDS = {"chat": Kind.CHAT, "headline": Kind.HEADLINE}
 _STALE = 60.0  # MSG-20: seconds after which a text says when it was sent

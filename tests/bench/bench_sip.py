@@ -36,14 +36,14 @@ from iwf.mapping.model import (
     Taken,
     Verdict,
 )
-from iwf.sip.checks import validate
 from iwf.sip.edge import SipEdge
-from iwf.sip.headers import Via
-from iwf.sip.message import Request, parse_message, response_to
-from iwf.sip.author import write
-from iwf.sip.routing import marked
+from iwf.sip.messaging.author import write
 from iwf.sip.settings import Hop
-from iwf.sip.transaction import Deliver, ServerTransaction, TransactionTable
+from iwf.sip.syntax.checks import validate
+from iwf.sip.syntax.headers import Via
+from iwf.sip.syntax.message import Request, parse_message, response_to
+from iwf.sip.transaction.table import Deliver, ServerTransaction, TransactionTable
+from iwf.sip.transport.routing import marked
 from iwf.sip.uas import UserAgentServer, answer
 from tests.sip.fakes import Lanes, Port
 from tests.sip.samples import NOW, PEER, SETTINGS, TRUNK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iwf.config import report
-from iwf.sip.digest import algorithm_of
+from iwf.sip.auth.digest import algorithm_of
 from iwf.sip.settings import Account, Hop, Identity
 from tests.support.configs import ConfigCase, Raw, good, put, read, second
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from tempfile import mkdtemp
 from pathlib import Path
+from tempfile import mkdtemp
 
 from attrs import evolve
 from twisted.internet.task import Clock
@@ -17,13 +17,23 @@ from iwf.engine.store.base import IStore
 from iwf.engine.store.memory import MemoryStore
 from iwf.engine.store.sqlite import SqliteStore
 from iwf.ids import Ids
-from iwf.mapping.model import (Failure, Message, Outcome, Reason, Receipt, Refused, Report, Taken,
-                               Verdict)
+from iwf.mapping.model import Failure, Message, Outcome, Reason, Receipt, Refused, Report, Taken, Verdict
 from iwf.mapping.settings import Gateway
 from iwf.mapping.turn import Turn
 from tests.support.outlet import Outlet
-from tests.support.sample import (BEN_PC, GATEWAY, LANE_M, LANE_X, LINK, PHONE, TRUNK, from_ana,
-                                  from_ben, from_ben_to_phone, from_phone)
+from tests.support.sample import (
+    BEN_PC,
+    GATEWAY,
+    LANE_M,
+    LANE_X,
+    LINK,
+    PHONE,
+    TRUNK,
+    from_ana,
+    from_ben,
+    from_ben_to_phone,
+    from_phone,
+)
 
 LANES = (LANE_X, LANE_M, TRUNK, LINK)
 

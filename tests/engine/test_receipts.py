@@ -8,11 +8,39 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.engine.store.sqlite import SqliteStore
-from iwf.mapping.model import (SIP, XMPP, Address, Composing, Failure, Item, Kind, Message,
-                               Notification, Outcome, Party, Reason, Receipt, Report, Taken, Want)
+from iwf.mapping.model import (
+    SIP,
+    XMPP,
+    Address,
+    Composing,
+    Failure,
+    Item,
+    Kind,
+    Message,
+    Notification,
+    Outcome,
+    Party,
+    Reason,
+    Receipt,
+    Report,
+    Taken,
+    Want,
+)
 from tests.engine.test_engine import Daemon
-from tests.support.sample import (ANA, BEN_PC, GATEWAY, LANE_M, LANE_X, LINK, S, TRUNK, X, from_ana,
-                                  from_ben, from_ben_to_phone)
+from tests.support.sample import (
+    ANA,
+    BEN_PC,
+    GATEWAY,
+    LANE_M,
+    LANE_X,
+    LINK,
+    TRUNK,
+    S,
+    X,
+    from_ana,
+    from_ben,
+    from_ben_to_phone,
+)
 
 BOTH = frozenset({Want.DELIVERED, Want.DISPLAYED})
 DELIVERED, DISPLAYED, FAILED = Outcome.DELIVERED, Outcome.DISPLAYED, Outcome.FAILED

@@ -13,10 +13,37 @@ from twisted.trial.unittest import SynchronousTestCase
 from iwf.engine.store.base import IStore
 from iwf.engine.store.memory import MemoryStore
 from iwf.engine.store.sqlite import SqliteStore, StoreError
-from iwf.mapping.model import (Address, Body, Failure, Item, Kind, Message, Notification, Outcome,
-                               Party, Reason, Receipt, Report, Sender, Want)
-from iwf.mapping.rows import (Conversation, Counter, Delivery, Early, Habit, Lease, Noticed, Part,
-                              Queued, Row, Spelling, key_of, query)
+from iwf.mapping.model import (
+    Address,
+    Body,
+    Failure,
+    Item,
+    Kind,
+    Message,
+    Notification,
+    Outcome,
+    Party,
+    Reason,
+    Receipt,
+    Report,
+    Sender,
+    Want,
+)
+from iwf.mapping.rows import (
+    Conversation,
+    Counter,
+    Delivery,
+    Early,
+    Habit,
+    Lease,
+    Noticed,
+    Part,
+    Queued,
+    Row,
+    Spelling,
+    key_of,
+    query,
+)
 from iwf.mapping.turn import Turn
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -22,11 +22,11 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import globalLogPublisher
 
 from iwf.engine.store.sqlite import SqliteStore
-from iwf.sip.checks import validate
-from iwf.sip.framing import Broken, Frame, StreamFramer
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.message import Request, Response, parse_message, response_to
-from iwf.sip.transaction import Deliver, ServerTransaction, TransactionTable
+from iwf.sip.syntax.checks import validate
+from iwf.sip.syntax.framing import Broken, Frame, StreamFramer
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.message import Request, Response, parse_message, response_to
+from iwf.sip.transaction.table import Deliver, ServerTransaction, TransactionTable
 from tests.fuzz.mutate import Mutator
 from tests.standards.stand import REGISTRAR, Stand, settings
 from tests.support.world import SIP_PORT

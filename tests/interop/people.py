@@ -18,8 +18,7 @@ from tests.peers.baresip import Baresip
 from tests.peers.base import Event, PeerError
 from tests.peers.sipp import SILENT, SippClient, SippServer, register
 from tests.peers.slixmpp_client import SlixmppClient
-from tests.scenarios.stage import (NORMALLY, SIP_DOMAIN, Actor, Failed, Heard, Incoming, Saying,
-                                   plain_uri)
+from tests.scenarios.stage import NORMALLY, SIP_DOMAIN, Actor, Failed, Heard, Incoming, Saying, plain_uri
 from tests.scenarios.stage import SILENT as NOTHING
 
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"

@@ -22,9 +22,25 @@ from tests.peers.sipp import SippServer
 from tests.peers.slixmpp_client import SlixmppClient
 from tests.peers.smsc import NodeSmsc
 from tests.scenarios.play import Play, Talk
-from tests.scenarios.stage import (CAST, IWF, NORMALLY, SIP, SIP_DOMAIN, SIP_ON_XMPP, SMS, SMS_ON_SIP,
-                                   SMS_ON_XMPP, XMPP, XMPP_DOMAIN, XMPP_ON_SIP, Actor, Saying, Stage,
-                                   StageError, configured)
+from tests.scenarios.stage import (
+    CAST,
+    IWF,
+    NORMALLY,
+    SIP,
+    SIP_DOMAIN,
+    SIP_ON_XMPP,
+    SMS,
+    SMS_ON_SIP,
+    SMS_ON_XMPP,
+    XMPP,
+    XMPP_DOMAIN,
+    XMPP_ON_SIP,
+    Actor,
+    Saying,
+    Stage,
+    StageError,
+    configured,
+)
 
 Server = Prosody | Ejabberd
 ON_BARESIP = "juliet"

@@ -11,8 +11,8 @@ from twisted.trial.unittest import TestCase
 from iwf.ids import Ids
 from iwf.names import Resolver
 from iwf.records import Answer, Question, Type
-from iwf.sip.locator import Locator
 from iwf.sip.settings import Hop, Target
+from iwf.sip.transport.locator import Locator
 from tests.peers.base import LOOPBACK, launch, require, run
 from tests.peers.dnsmasq import READY, Dnsmasq, Record, cname, host, naptr, no_service, srv
 from tests.peers.gateway import Gateway

@@ -14,7 +14,7 @@ from iwf.mapping.composing import IsComposing
 from iwf.mapping.cpim import Cpim, Header
 from iwf.mapping.imdn import HEADERS, Imdn
 from iwf.mapping.model import Outcome
-from iwf.sip.message import Request
+from iwf.sip.syntax.message import Request
 from tests.interop.bridge import ROMEO, Bridge
 from tests.peers.base import LOOPBACK, launch, require, run
 from tests.peers.gateway import COMPONENT, LINK, NODE, NUMBERS, Gateway

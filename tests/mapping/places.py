@@ -6,7 +6,7 @@ from iwf.mapping.address import Mapped, image_of, native_of
 from iwf.mapping.model import XMPP, Address, Reason
 from iwf.mapping.settings import Alias, Gateway, Link, NumberPool, Scheme, Trunk
 from iwf.sip.address import address_of_uri, uri_of_address
-from iwf.sip.uri import parse_uri
+from iwf.sip.syntax.uri import parse_uri
 from iwf.xmpp.jid import address_of_jid, jid_of_address
 
 #: The names of the founding draft: where SIP users see XMPP users, and the reverse.

@@ -21,7 +21,7 @@ from iwf.mapping.address import (
 from iwf.mapping.model import SIP, TEL, XMPP, Address, Failure, Reason
 from iwf.mapping.route import lane_for
 from iwf.sip.address import address_of_uri, uri_of_address
-from iwf.sip.uri import parse_uri
+from iwf.sip.syntax.uri import parse_uri
 from iwf.xmpp.jid import JidFault, address_of_jid, escape, jid_of_address
 from tests.mapping.places import BOTH, GATEWAY, M, P, S, X
 

@@ -9,13 +9,38 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.engine.store.memory import MemoryStore
 from iwf.mapping.core import decide
-from iwf.mapping.model import (SIP, TEL, XMPP, Address, Body, Event, Failure, Kind, Message, Party,
-                               Reason, Refused, Rejected, Report, Taken)
+from iwf.mapping.model import (
+    SIP,
+    TEL,
+    XMPP,
+    Address,
+    Body,
+    Event,
+    Failure,
+    Kind,
+    Message,
+    Party,
+    Reason,
+    Refused,
+    Rejected,
+    Report,
+    Taken,
+)
 from iwf.mapping.rows import Spelling
 from iwf.mapping.settings import Gateway
 from iwf.mapping.turn import At, LaneView, Turn, run
-from tests.support.sample import (GATEWAY, LANE_M, LANE_X, LINK, PHONE, TRUNK, from_ana, from_ben,
-                                  from_ben_to_phone, from_phone)
+from tests.support.sample import (
+    GATEWAY,
+    LANE_M,
+    LANE_X,
+    LINK,
+    PHONE,
+    TRUNK,
+    from_ana,
+    from_ben,
+    from_ben_to_phone,
+    from_phone,
+)
 
 NOW = 1_790_000_000.0
 

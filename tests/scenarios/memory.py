@@ -12,15 +12,29 @@ from twisted.words.xish.domish import Element
 from iwf.config import Settings, settings_of, with_secret
 from iwf.ids import Ids
 from iwf.service import Daemon
-from iwf.sip.message import Request, Response, parse_message, response_to
+from iwf.sip.syntax.message import Request, Response, parse_message, response_to
 from iwf.smpp.pdu import ShortMessage, Sme
 from iwf.smpp.reasons import MessageState
 from iwf.smpp.settings import Profile
 from iwf.smpp.smsc import Fate, Handset
 from iwf.smpp.text import decode
 from tests.scenarios.host import Host
-from tests.scenarios.stage import (NORMALLY, SILENT, SIP, SMS, XMPP, XMPP_DOMAIN, Actor, Failed, Heard, Saying,
-                                   Stage, StageError, configured, plain_uri)
+from tests.scenarios.stage import (
+    NORMALLY,
+    SILENT,
+    SIP,
+    SMS,
+    XMPP,
+    XMPP_DOMAIN,
+    Actor,
+    Failed,
+    Heard,
+    Saying,
+    Stage,
+    StageError,
+    configured,
+    plain_uri,
+)
 from tests.support.sip_peer import SipPeer
 from tests.support.world import CONFIGURATION, PEER_PORT, SIP_PORT, SMSC_PORT, XMPP_PORT, World
 from tests.support.xmpp_server import NS, condition_of, error_of

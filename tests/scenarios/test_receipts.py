@@ -10,7 +10,7 @@ from iwf.mapping import cpim, imdn
 from iwf.mapping.cpim import Cpim, Header
 from iwf.mapping.imdn import HEADERS, Imdn
 from iwf.mapping.model import Outcome
-from iwf.sip.message import Request
+from iwf.sip.syntax.message import Request
 from iwf.smpp.pdu import ShortMessage
 from iwf.smpp.reasons import MessageState
 from iwf.smpp.smsc import Fate, Handset

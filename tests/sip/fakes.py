@@ -19,8 +19,8 @@ from iwf.edge import IIntake, ILane, ILanes, IOutlet
 from iwf.ids import Ids
 from iwf.mapping.model import Event, Verdict
 from iwf.sip.edge import SipEdge
-from iwf.sip.message import Request, Response, parse_message
 from iwf.sip.settings import Hop, SipSettings
+from iwf.sip.syntax.message import Request, Response, parse_message
 from tests.sip.samples import NOW, PEER, SETTINGS
 from tests.support.names import FakeNames
 

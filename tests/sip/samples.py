@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from iwf.mapping.model import Address, Body, Item, Kind, Message, Party
-from iwf.sip.headers import Via
-from iwf.sip.message import Request, Response, parse_message
 from iwf.sip.settings import Hop, SipAlias, SipSettings, TrunkSettings
+from iwf.sip.syntax.headers import Via
+from iwf.sip.syntax.message import Request, Response, parse_message
 
 TRUNK = TrunkSettings(
     name="proxy",

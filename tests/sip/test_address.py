@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.mapping.model import Address
 from iwf.sip.address import NoImage, address_of_uri, uri_of_address, without_own_port
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.uri import parse_uri
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.uri import parse_uri
 
 PHONES = frozenset({"sms.sip.example"})
 

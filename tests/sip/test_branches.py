@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.branches import RecentIds
+from iwf.sip.transaction.branches import RecentIds
 
 
 class RecentIdsTests(SynchronousTestCase):

@@ -13,12 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from iwf.mapping.composing import IsComposing
 from iwf.mapping.imdn import Imdn
 from iwf.mapping.model import NOTHING, Outcome, Want
-from iwf.sip.content import LARGEST, Content, read_content
-from iwf.sip.dates import read_datetime, write_datetime
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.markup import plain_of_markup
+from iwf.sip.messaging.content import LARGEST, Content, read_content
+from iwf.sip.messaging.markup import plain_of_markup
+from iwf.sip.messaging.signals import hints_of
 from iwf.sip.reasons import ACCEPT, Status
-from iwf.sip.signals import hints_of
+from iwf.sip.syntax.dates import read_datetime, write_datetime
+from iwf.sip.syntax.grammar import SipSyntaxError
 from tests.sip.samples import request
 
 COMPOSING = (b'<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>active</state>'

@@ -11,7 +11,7 @@ from requests.auth import HTTPDigestAuth
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.ids import Ids
-from iwf.sip.digest import (
+from iwf.sip.auth.digest import (
     ALGORITHMS,
     Algorithm,
     Challenge,
@@ -22,11 +22,11 @@ from iwf.sip.digest import (
     parse_credentials,
     sign,
 )
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.headers import Via
-from iwf.sip.keyring import MAX_REALMS, Keyring, Login
-from iwf.sip.message import Request, Response
-from iwf.sip.verifier import LIFETIME, WINDOW, Proof, Secret, Verifier
+from iwf.sip.auth.keyring import MAX_REALMS, Keyring, Login
+from iwf.sip.auth.verifier import LIFETIME, WINDOW, Proof, Secret, Verifier
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.headers import Via
+from iwf.sip.syntax.message import Request, Response
 
 NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
 OPAQUE = "FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"

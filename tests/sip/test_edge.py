@@ -20,8 +20,8 @@ from iwf.mapping.model import (
     Report,
     Taken,
 )
-from iwf.sip.message import Request, Response, response_to
 from iwf.sip.settings import Hop
+from iwf.sip.syntax.message import Request, Response, response_to
 from tests.sip.fakes import Rig
 from tests.sip.samples import (
     ANA,

@@ -10,11 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.ids import Ids
 from iwf.mapping.model import Accepted, Address, Failure, Message, Reason, Rejected, Taken
-from iwf.sip.digest import Challenge, parse_credentials
-from iwf.sip.headers import Via
-from iwf.sip.keyring import Keyring, Login
-from iwf.sip.message import Request, Response, parse_message, response_to
+from iwf.sip.auth.digest import Challenge, parse_credentials
+from iwf.sip.auth.keyring import Keyring, Login
 from iwf.sip.settings import Account, Hop, Identity, RegistrarSettings
+from iwf.sip.syntax.headers import Via
+from iwf.sip.syntax.message import Request, Response, parse_message, response_to
 from tests.sip.fakes import Rig
 from tests.sip.samples import MESSAGE_1_1, PEER, SETTINGS, TRUNK, changed, item, message, octets
 from tests.sip.test_webstream import WEB_SETTINGS, Web

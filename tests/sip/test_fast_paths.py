@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.grammar import PLAIN_PARAMS, SipSyntaxError, parse_params, plain_params
-from iwf.sip.headers import (
+from iwf.sip.messaging.pager import read_message
+from iwf.sip.syntax.grammar import PLAIN_PARAMS, SipSyntaxError, parse_params, plain_params
+from iwf.sip.syntax.headers import (
     check_name_addr,
     parse_content_type,
     parse_name_addr,
@@ -19,10 +20,9 @@ from iwf.sip.headers import (
     strict_name_addr,
     strict_via,
 )
-from iwf.sip.lines import Headers, read_request_line, strict_request_line
-from iwf.sip.message import Request, parse_message, response_to
-from iwf.sip.pager import read_message
-from iwf.sip.uri import MAX_URI, parse_uri, strict_uri
+from iwf.sip.syntax.lines import Headers, read_request_line, strict_request_line
+from iwf.sip.syntax.message import Request, parse_message, response_to
+from iwf.sip.syntax.uri import MAX_URI, parse_uri, strict_uri
 from tests.sip.samples import BEN_AT_X, NOW, TRUNK, request
 
 QUICK = settings(max_examples=250, deadline=None)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.framing import MAX_HEAD, Broken, Frame, Ping, StreamFramer
-from iwf.sip.message import parse_message
+from iwf.sip.syntax.framing import MAX_HEAD, Broken, Frame, Ping, StreamFramer
+from iwf.sip.syntax.message import parse_message
 
 QUICK = settings(max_examples=100, deadline=None)
 

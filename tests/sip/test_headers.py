@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.grammar import QUOTED, SipSyntaxError, quote, readable, split_list, unquote
-from iwf.sip.headers import (
+from iwf.sip.syntax.grammar import QUOTED, SipSyntaxError, quote, readable, split_list, unquote
+from iwf.sip.syntax.headers import (
     ContentType,
     CSeq,
     NameAddr,
@@ -21,7 +21,7 @@ from iwf.sip.headers import (
     parse_via,
     parse_vias,
 )
-from iwf.sip.uri import Uri, parse_uri
+from iwf.sip.syntax.uri import Uri, parse_uri
 
 QUICK = settings(max_examples=150, deadline=None)
 

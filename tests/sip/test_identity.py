@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.identity import sip_domains, speaks_for
+from iwf.sip.transport.identity import sip_domains, speaks_for
 from tests.support.certificates import Authority
 
 

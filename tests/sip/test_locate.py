@@ -13,8 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.ids import Ids
 from iwf.records import Address, Alias, Answer, Naptr, Question, Srv, Type
-from iwf.sip.failover import LONGEST_REST, MAX_RESTING, REST, Resting
-from iwf.sip.locate import (
+from iwf.sip.settings import Hop, Target
+from iwf.sip.syntax.uri import parse_uri
+from iwf.sip.transaction.failover import LONGEST_REST, MAX_RESTING, REST, Resting
+from iwf.sip.transport.locate import (
     FAMILIES,
     MAX_ALIASES,
     MAX_HOPS,
@@ -28,9 +30,7 @@ from iwf.sip.locate import (
     ordered,
     target_of,
 )
-from iwf.sip.locator import Locator, reachable
-from iwf.sip.settings import Hop, Target
-from iwf.sip.uri import parse_uri
+from iwf.sip.transport.locator import Locator, reachable
 from tests.sip.samples import TRUNK
 from tests.support.names import FakeNames, Zone, a, naptr, srv
 

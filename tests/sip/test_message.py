@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.headers import CSeq, Via, parse_name_addr
-from iwf.sip.message import (
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.headers import CSeq, Via, parse_name_addr
+from iwf.sip.syntax.message import (
     Message,
     Request,
     Response,
     parse_message,
     response_to,
 )
-from iwf.sip.uri import parse_uri
+from iwf.sip.syntax.uri import parse_uri
 from tests.sip.wire import (
     MESSAGE,
     Refusals,

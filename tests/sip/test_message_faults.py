@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.checks import validate
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.lines import MAX_HEADERS, MAX_LINE
-from iwf.sip.message import Request, parse_message, response_to
+from iwf.sip.syntax.checks import validate
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.lines import MAX_HEADERS, MAX_LINE
+from iwf.sip.syntax.message import Request, parse_message, response_to
 from tests.sip.wire import MESSAGE, Refusals, with_line, with_start, without
 
 QUICK = settings(max_examples=200, deadline=None)

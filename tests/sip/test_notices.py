@@ -6,9 +6,9 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.mapping.model import Failure, Reason, Report
-from iwf.sip.message import Request
-from iwf.sip.notices import PLAIN_WORDS, notice
-from iwf.sip.author import write
+from iwf.sip.messaging.author import write
+from iwf.sip.messaging.notices import PLAIN_WORDS, notice
+from iwf.sip.syntax.message import Request
 from tests.sip.samples import ANA, BEN_AT_X, SETTINGS, TRUNK, VIA, item
 
 

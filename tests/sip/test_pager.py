@@ -9,11 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.edge import Offered
 from iwf.mapping.model import Address, Body, Failure, Kind, Message, Party, Reason
-from iwf.sip.message import Request, parse_message
-from iwf.sip.author import PAGE_LIMIT, write
-from iwf.sip.pager import read_message
+from iwf.sip.messaging.author import PAGE_LIMIT, write
+from iwf.sip.messaging.pager import read_message
 from iwf.sip.reasons import ACCEPT, Status
 from iwf.sip.settings import Hop
+from iwf.sip.syntax.message import Request, parse_message
 from tests.sip.samples import (
     ANA,
     BEN_AT_X,

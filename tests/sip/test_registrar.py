@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.dates import read_date
-from iwf.sip.digest import Credentials, algorithm_of, parse_challenges, sign
-from iwf.sip.gate import Gate
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.message import Request, parse_message
+from iwf.sip.auth.digest import Credentials, algorithm_of, parse_challenges, sign
+from iwf.sip.auth.gate import Gate
 from iwf.sip.reasons import Status
-from iwf.sip.registrar import Registrar
+from iwf.sip.registration.registrar import Registrar
 from iwf.sip.settings import Account, Hop, RegistrarSettings, TrunkSettings
+from iwf.sip.syntax.dates import read_date
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.message import Request, parse_message
 from tests.sip.samples import MESSAGE_1_1, NOW, PEER, SETTINGS, TRUNK, changed, octets
 
 HOME = RegistrarSettings("home.example", (Account("ana", "pw"), Account("ben", "pw")), max_contacts=3)

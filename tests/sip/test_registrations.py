@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.ids import Ids
-from iwf.sip.digest import Challenge, parse_credentials
-from iwf.sip.headers import Via
-from iwf.sip.keyring import Keyring, Login
-from iwf.sip.message import Request, Response
-from iwf.sip.registrations import WINDOW, Ask, Down, Output, Registrations, Stopped, Up
-from iwf.sip.transaction import new_branch
-from iwf.sip.uri import parse_uri
+from iwf.sip.auth.digest import Challenge, parse_credentials
+from iwf.sip.auth.keyring import Keyring, Login
+from iwf.sip.registration.registrations import WINDOW, Ask, Down, Output, Registrations, Stopped, Up
+from iwf.sip.syntax.headers import Via
+from iwf.sip.syntax.message import Request, Response
+from iwf.sip.syntax.uri import parse_uri
+from iwf.sip.transaction.table import new_branch
 from tests.sip.samples import NOW
 
 ONE = "sip:iwf@provider.example"

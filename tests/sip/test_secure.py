@@ -8,17 +8,16 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
-from twisted.python.failure import Failure as Fault
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure as Fault
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.mapping.model import Accepted, Rejected, Taken
-from iwf.sip.message import Request, parse_message, response_to
-from iwf.sip.secure import HANDSHAKE
 from iwf.sip.settings import Hop, SipSettings, Target, TlsPeer, TlsSettings
+from iwf.sip.syntax.message import Request, parse_message, response_to
+from iwf.sip.transport.secure import HANDSHAKE
 from iwf.tls import Client, Files, Server, Source, Verify
 from tests.sip.fakes import Connection, Rig
 from tests.sip.samples import MESSAGE_1_1, SETTINGS, TRUNK, changed, item, octets

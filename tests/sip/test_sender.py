@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.mapping.model import Accepted, Address, Reason
 from iwf.records import Question, Type
-from iwf.sip.failover import REST
-from iwf.sip.message import Request, response_to
 from iwf.sip.settings import Hop, Target, TrunkSettings
+from iwf.sip.syntax.message import Request, response_to
+from iwf.sip.transaction.failover import REST
 from tests.sip.fakes import Rig
 from tests.sip.samples import SETTINGS, TRUNK, item, message
 from tests.support.names import FakeNames, Zone, a, srv

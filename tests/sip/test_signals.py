@@ -18,13 +18,13 @@ from iwf.mapping.model import (
     Receipt,
     Want,
 )
-from iwf.sip.author import PAGE_LIMIT, SECOND_FORM, ref_of_request, write
-from iwf.sip.habits import MOST, Habits
-from iwf.sip.message import Request
-from iwf.sip.pager import read_message
+from iwf.sip.messaging.author import PAGE_LIMIT, SECOND_FORM, ref_of_request, write
+from iwf.sip.messaging.habits import MOST, Habits
+from iwf.sip.messaging.pager import read_message
+from iwf.sip.messaging.signals import message_id, routes_of
 from iwf.sip.reasons import Status
 from iwf.sip.settings import TrunkSettings
-from iwf.sip.signals import message_id, routes_of
+from iwf.sip.syntax.message import Request
 from tests.sip.samples import ANA, BEN_AT_X, NOW, SETTINGS, TRUNK, VIA, item, message, request
 
 ALWAYS = evolve(TRUNK, cpim="always")

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.checks import validate
-from iwf.sip.grammar import PARAM_ALLOWED, USER_ALLOWED, Params, escape, quote
-from iwf.sip.headers import NameAddr, Via, parse_name_addr, parse_name_addrs, parse_via
-from iwf.sip.message import Request, parse_message
-from iwf.sip.uri import Uri, parse_uri
+from iwf.sip.syntax.checks import validate
+from iwf.sip.syntax.grammar import PARAM_ALLOWED, USER_ALLOWED, Params, escape, quote
+from iwf.sip.syntax.headers import NameAddr, Via, parse_name_addr, parse_name_addrs, parse_via
+from iwf.sip.syntax.message import Request, parse_message
+from iwf.sip.syntax.uri import Uri, parse_uri
 
 LETTERS = "abcxyzABCXYZ"
 WORD = st.text(LETTERS + "019", min_size=1, max_size=6)

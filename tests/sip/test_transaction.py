@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.ids import Ids
-from iwf.sip.message import Response, response_to
-from iwf.sip.transaction import COOKIE, InviteServerTransaction, Send, State, new_branch
+from iwf.sip.syntax.message import Response, response_to
+from iwf.sip.transaction.table import COOKIE, InviteServerTransaction, Send, State, new_branch
 from tests.sip.turns import World, request
 
 

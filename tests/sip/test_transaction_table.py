@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.message import Response, response_to
-from iwf.sip.transaction import (
+from iwf.sip.syntax.message import Response, response_to
+from iwf.sip.transaction.table import (
     COOKIE,
     ClientTransaction,
     Deliver,

@@ -16,18 +16,18 @@ from twisted.python.failure import Failure as Fault
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.mapping.model import Accepted, Address, Reason, Taken
-from iwf.sip.connections import MAX_STREAMS
-from iwf.sip.headers import parse_via
-from iwf.sip.message import Request, parse_message, response_to
-from iwf.sip.routing import (
+from iwf.sip.settings import Hop
+from iwf.sip.syntax.headers import parse_via
+from iwf.sip.syntax.message import Request, parse_message, response_to
+from iwf.sip.transport.connections import MAX_STREAMS
+from iwf.sip.transport.routing import (
     bracketed,
     canonical_ip,
     is_address,
     marked,
     route_of_answer,
 )
-from iwf.sip.settings import Hop
-from iwf.sip.transport import MAX_CONNECTED
+from iwf.sip.transport.sockets import MAX_CONNECTED
 from tests.sip.fakes import Rig, Socket
 from tests.sip.samples import (
     MESSAGE_1_1,

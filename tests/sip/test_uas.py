@@ -9,11 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.edge import Answered, Ignored, Offered
 from iwf.mapping.model import Address, Failure, Message, Reason, Refused, Taken
-from iwf.sip.checks import validate
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.message import Request, Response, parse_message
 from iwf.sip.reasons import ACCEPT
 from iwf.sip.settings import Hop
+from iwf.sip.syntax.checks import validate
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.message import Request, Response, parse_message
 from iwf.sip.uas import MergedRequests, UserAgentServer, answer, receive
 from tests.sip.samples import (
     BEN_AT_X,
@@ -200,7 +200,7 @@ class AnswerTests(Receiving):
 
     def test_sample_1_1(self) -> None:
         """The 202 of examples.md 1.1 (MSG-30, 34, SIP-32, SIP-43)."""
-        from iwf.sip.routing import marked
+        from iwf.sip.transport.routing import marked
 
         response = parse_message(answer(marked(request(), PEER), Taken("d1"), TRUNK))
         tag = response.to.tag

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.grammar import (
+from iwf.sip.syntax.grammar import (
     PARAM_ALLOWED,
     USER_ALLOWED,
     Params,
@@ -15,7 +15,7 @@ from iwf.sip.grammar import (
     unescape,
     unescape_text,
 )
-from iwf.sip.uri import Uri, parse_uri, same_uri
+from iwf.sip.syntax.uri import Uri, parse_uri, same_uri
 
 QUICK = settings(max_examples=150, deadline=None)
 

@@ -17,7 +17,7 @@ from wsproto.events import (
     TextMessage,
 )
 
-from iwf.sip.websocket import (
+from iwf.sip.transport.websocket import (
     GOING_AWAY,
     TOO_BIG,
     Closed,

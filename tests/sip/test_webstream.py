@@ -9,9 +9,9 @@ from twisted.python.failure import Failure as Fault
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.mapping.model import Taken
-from iwf.sip.message import Response, parse_message
 from iwf.sip.settings import Hop
-from iwf.sip.webstream import FIRST_MESSAGE, HANDSHAKE, IDLE, LOOK, PATIENCE, PING
+from iwf.sip.syntax.message import Response, parse_message
+from iwf.sip.transport.webstream import FIRST_MESSAGE, HANDSHAKE, IDLE, LOOK, PATIENCE, PING
 from tests.sip.fakes import Connection, Rig
 from tests.sip.samples import MESSAGE_1_1, SETTINGS, TRUNK, changed, octets
 from tests.sip.test_websocket import UPGRADE, frame

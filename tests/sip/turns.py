@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from iwf.sip.message import Request, Response, parse_message, response_to
-from iwf.sip.transaction import (
+from iwf.sip.syntax.message import Request, Response, parse_message, response_to
+from iwf.sip.transaction.table import (
     COOKIE,
     ClientTransaction,
     Deliver,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.checks import validate
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.message import Request, Response, parse_message, response_to
+from iwf.sip.syntax.checks import validate
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.message import Request, Response, parse_message, response_to
 
 MESSAGE = b"""\
 MESSAGE sip:romeo*xmpp.example@sip.gw.example SIP/2.0\r

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iwf.config import Settings, settings_of, with_secret
 from iwf.engine.store.base import IStore
-from iwf.sip.message import Request, Response, parse_message
+from iwf.sip.syntax.message import Request, Response, parse_message
 from tests.support.world import CONFIGURATION, SIP_PORT, World
 
 #: Where the messages come from, and what they want to be answered to.

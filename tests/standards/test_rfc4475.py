@@ -12,13 +12,13 @@ from pathlib import Path
 from attrs import evolve, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.checks import validate
-from iwf.sip.digest import Credentials, algorithm_of, parse_challenges, sign
-from iwf.sip.framing import Broken, StreamFramer
-from iwf.sip.grammar import SipSyntaxError
-from iwf.sip.message import Request, Response, parse_message
-from iwf.sip.registrar import Registrar
+from iwf.sip.auth.digest import Credentials, algorithm_of, parse_challenges, sign
+from iwf.sip.registration.registrar import Registrar
 from iwf.sip.settings import Account, Hop, RegistrarSettings
+from iwf.sip.syntax.checks import validate
+from iwf.sip.syntax.framing import Broken, StreamFramer
+from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.syntax.message import Request, Response, parse_message
 from tests.standards.stand import Stand
 
 FOLDER = Path(__file__).with_name("rfc4475")

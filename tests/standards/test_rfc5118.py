@@ -5,9 +5,9 @@ from __future__ import annotations
 from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.message import Request, parse_message
-from iwf.sip.routing import marked, route_of_answer
 from iwf.sip.settings import Hop
+from iwf.sip.syntax.message import Request, parse_message
+from iwf.sip.transport.routing import marked, route_of_answer
 from tests.standards.stand import V6_SOURCE, Stand
 from tests.standards.test_rfc4475 import reading
 

@@ -63,7 +63,7 @@ def _fits(record: Record, kind: Type) -> bool:
 
 
 class FakeNames:
-    """:class:`iwf.sip.locator.Names` over a zone; answers come at once, or when a test lets them.
+    """:class:`iwf.sip.transport.locator.Names` over a zone; answers come at once, or when a test lets them.
 
     :param at_once: False: questions wait for :meth:`let_go`.
     """

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.error import (ConnectionDone, ConnectionLost, ConnectionRefusedError)
-from twisted.internet.interfaces import (IReactorTCP, IReactorTime, IReactorUDP, ITCPTransport,
-                                         IUDPTransport)
+from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError
+from twisted.internet.interfaces import IReactorTCP, IReactorTime, IReactorUDP, ITCPTransport, IUDPTransport
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer

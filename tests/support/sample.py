@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
-from iwf.mapping.model import (SIP, TEL, XMPP, Address, Body, Kind, Message, Party)
+from iwf.mapping.model import SIP, TEL, XMPP, Address, Body, Kind, Message, Party
 from iwf.mapping.settings import Alias, Gateway, Link, NumberPool, Trunk
 
 X, M = "s.xmpp.example", "sms.xmpp.example"

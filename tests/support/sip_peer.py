@@ -8,8 +8,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import DatagramProtocol, Protocol
 
-from iwf.sip.framing import StreamFramer
-from iwf.sip.message import Request, Response, parse_message, response_to
+from iwf.sip.syntax.framing import StreamFramer
+from iwf.sip.syntax.message import Request, Response, parse_message, response_to
 
 NAMES = {100: "Trying", 200: "OK", 202: "Accepted", 302: "Moved Temporarily", 404: "Not Found",
          415: "Unsupported Media Type", 480: "Gone away", 503: "Service Unavailable"}

@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from iwf.config import Settings
-from iwf.sip.message import Request, Response
 from iwf.sip.settings import Hop
+from iwf.sip.syntax.message import Request, Response
 from tests.support.sip_peer import SipPeer, SipStream
 from tests.support.world import PEER_PORT, SIP_PORT, World, configuration
 from tests.support.xmpp_server import condition_of

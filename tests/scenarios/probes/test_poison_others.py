@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iwf.sip.message import response_to
+from iwf.sip.syntax.message import response_to
 from iwf.smpp.pdu import ShortMessage, Sme
 from tests.scenarios.probes.base import ROMEO, M, ProbeCase, S, X
 

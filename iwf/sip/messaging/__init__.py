@@ -1,0 +1,1 @@
+"""MESSAGE and its bodies: page mode both ways."""

@@ -1,0 +1,1 @@
+"""REGISTER on both sides: bindings at us, and ours at a trunk."""

@@ -1,0 +1,1 @@
+"""The syntax of SIP: octets to values and back.  Pure."""

@@ -1,0 +1,1 @@
+"""SIP transactions: machines without IO that take ``now``."""

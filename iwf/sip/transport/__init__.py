@@ -1,0 +1,1 @@
+"""Sockets, connections, and the way to the next hop."""
