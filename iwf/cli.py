@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from iwf import __version__
+from iwf import __version__, smscmd
 from iwf.config import Settings, load, report, with_secret
 from iwf.errors import ConfigError
 from iwf.explain import explain
@@ -44,7 +44,12 @@ def _parser() -> argparse.ArgumentParser:
                        help="SIP: its source address; SMPP: the name of the link")
     story.add_argument("wirefile", nargs="?", default="-", metavar="WIREFILE",
                        help="a SIP message, a stanza, or a PDU in hex or octets; - for stdin")
-    for command in (check, mapped, story):
+
+    sms = commands.add_parser("sms", help="show what a text becomes on a link and what it costs")
+    sms.add_argument("--config", "-c", metavar="FILE", help="where links are; without it the defaults hold")
+    sms.add_argument("--link", default="", metavar="NAME", help="the first one when not given")
+    sms.add_argument("text", metavar="TEXT")
+    for command in (check, mapped, story, sms):
         command.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
@@ -82,6 +87,17 @@ def _explain(options: argparse.Namespace, out: TextIO, now: Callable[[], float])
     return OK if story["verdict"] != "rejected" else NO
 
 
+def _sms(options: argparse.Namespace, out: TextIO, _: Callable[[], float]) -> int:
+    smpp = load(options.config, os.environ).smpp if options.config else None
+    text = smscmd.encoded(options.text, smscmd.profile_of(smpp, options.link))
+    if options.json:
+        print(json.dumps(smscmd.as_dict(text), ensure_ascii=False), file=out)
+    else:
+        for line in smscmd.lines(text):
+            print(line, file=out)
+    return OK
+
+
 def _settings(path: str) -> Settings:
     settings = load(path, os.environ)
     # Hashes that only the node's own secret makes come out differently, and say nothing here.
@@ -89,7 +105,7 @@ def _settings(path: str) -> Settings:
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace, TextIO, Callable[[], float]], int]] = {
-    "check": _check, "map": _map, "explain": _explain}
+    "check": _check, "map": _map, "explain": _explain, "sms": _sms}
 
 
 def run(arguments: Sequence[str], out: TextIO, errors: TextIO, now: Callable[[], float]) -> int:
@@ -104,7 +120,10 @@ def run(arguments: Sequence[str], out: TextIO, errors: TextIO, now: Callable[[],
     except ConfigError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=errors)
-    except OSError as error:
+    except smscmd.Unsendable as error:
+        print(f"error: {error}", file=errors)
+        return NO
+    except (smscmd.NoLink, OSError) as error:
         print(f"error: {error}", file=errors)
     return WRONG
 

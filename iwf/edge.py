@@ -7,11 +7,13 @@ four kinds of file: syntax, machines, translation (all pure) and a thin shell.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from iwf.mapping.model import Accepted, Event, Item, Rejected, Verdict
+from iwf.mapping.model import Accepted, Address, Event, Item, Rejected, Verdict
 
 
 @frozen
@@ -21,6 +23,8 @@ class Offered:
     event: Event
     rules: tuple[str, ...] = ()
     """Numbers of the rules that were applied, for ``iwf explain``."""
+    more: tuple[Event, ...] = ()
+    """What else the same input says, to be offered after it."""
 
 
 @frozen
@@ -71,6 +75,27 @@ class ILane(Interface):
 
     def grant(credit: int) -> None:
         """Allow at most this many items in flight from now on; 0 closes the lane (peer away)."""
+
+
+class IReach(Interface):
+    """What is behind the gateway, for peers that ask before they send."""
+
+    def is_up(edge: str) -> bool:
+        """Whether a connector of some other edge can take work, or has been away for a moment only.
+
+        :param edge: the one that asks: ``sip``, ``xmpp``, ``smpp``.
+        """
+
+    def maps(target: Address) -> bool:
+        """Whether an address, as peers of its world write it, names a user of another world.  That there is such
+        a user nobody knows before something is sent to him."""
+
+
+class IMemory(Interface):
+    """What an edge had the core remember by :class:`~iwf.mapping.model.Remember`."""
+
+    def recall(edge: str) -> Iterable[tuple[str, str]]:
+        """Every key that is remembered for an edge, with its text."""
 
 
 class ILanes(Interface):

@@ -70,9 +70,9 @@ class Daemon(MultiService):
         if settings.sip.listen:
             edges.append(SipEdge(settings.sip, reactor, reactor, intake, lanes, ids,
                                  Logger(namespace="iwf.sip"), Resolver(reactor, settings.sip.dns_servers),
-                                 self._connected_socket))
+                                 self._connected_socket, engine.reach, engine))
         if settings.xmpp.components:
-            edges.append(XmppEdge(settings.xmpp, reactor, intake, lanes, ids))
+            edges.append(XmppEdge(settings.xmpp, reactor, intake, lanes, ids, engine))
         if settings.smpp.links:
             edges.append(SmppEdge(settings.smpp, reactor, intake, lanes, ids))
         for edge in edges:

@@ -10,7 +10,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
-from iwf.mapping.model import Failure
+from iwf.mapping.model import Failure, Reason
 from iwf.sip.reasons import failure_of_status as failure_of_sip
 from iwf.sip.reasons import status_of_failure as sip_of_failure
 from iwf.sip.syntax.message import Response
@@ -144,6 +144,12 @@ class TableTests(SynchronousTestCase):
                                  (code, condition, kind), hex(status))
                 names = {name for name, _ in sip_of_failure(failure, "gateway").headers}
                 self.assertEqual("Retry-After" in names, retry, hex(status))
+
+    def test_too_fast(self) -> None:
+        """LOOP-6: who writes too fast is told policy-violation, 480 or 58, as his world says it."""
+        flood = Failure(Reason.TOO_FAST, permanent=False)
+        self.assertEqual((error_of_failure(flood), sip_code(flood), smpp_of_failure(flood)),
+                         (("policy-violation", "wait"), 480, 0x58))
 
     def test_no_answer_from_the_operator(self) -> None:
         """ERR 8.3, last row: the outcome is unknown, and both are told to try later."""

@@ -70,7 +70,7 @@ class Map(SynchronousTestCase):
 
     def test_short_code(self) -> None:
         """A short code is a phone; its operator goes along where he is known (ADDR-37, 39)."""
-        self.assertEqual(shown("12345"), (f"12345@{M}", f"sip:12345@{P}", "12345"))
+        self.assertEqual(shown("12345"), (f"12345@{M}", f"sip:12345@{P};user=phone", "12345"))
         text = "tel:12345;phone-context=op.example"
         self.assertEqual(shown(text), (f"12345;phone-context=op.example@{M}",
                                        f"sip:12345;phone-context=op.example@{P}", "12345"))

@@ -74,16 +74,6 @@ def ambiguous(draft: Draft) -> Iterator[Problem]:
             before = first.setdefault((world, table.bridges, table.tenant, name), entry.path)
             if before != entry.path:
                 yield Problem(f"{entry.path}.serves", f"{name} is seen behind {before} already")
-    for link in draft.links:
-        for prefix in link.table.prefixes:
-            before = first.setdefault(
-                ("link", link.table.tenant, prefix.removeprefix("+")), link.path
-            )
-            if before != link.path:
-                yield Problem(
-                    f"{link.path}.prefixes",
-                    f'texts to "{prefix}" go to {before}; this link only receives',
-                )
 
 
 def idle(draft: Draft) -> Iterator[Problem]:

@@ -130,6 +130,9 @@ def _tables(draft: Draft) -> Iterator[tuple[str, str | None, str | None, str | N
     for trunk in draft.trunks:
         tls = trunk.table.tls
         yield f"{trunk.path}.tls", tls.certificate, tls.key, tls.ca
+    for link in draft.links:
+        if link.table.tls is not None:
+            yield f"{link.path}.tls", link.table.tls.certificate, link.table.tls.key, link.table.tls.ca
 
 
 def _unusable(path: str, files: Files, verify: Verify) -> Iterator[Problem]:
@@ -148,6 +151,9 @@ def unverified(draft: Draft) -> Iterator[Problem]:
         hop = entry.table.next_hop
         if (hop is None or hop.transport == "tls") and not entry.table.tls.verify:
             yield Problem(f"{entry.path}.tls.verify", "lets anybody pass himself off as this peer")
+    for link in draft.links:
+        if link.table.tls is not None and not link.table.tls.verify:
+            yield Problem(f"{link.path}.tls.verify", "lets anybody pass himself off as this peer")
 
 
 def uncovered(draft: Draft) -> Iterator[Problem]:

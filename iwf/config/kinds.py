@@ -64,12 +64,16 @@ Listener = Annotated[Hop, BeforeValidator(typed(values.listener))]
 Source = Annotated[str, AfterValidator(values.source)]
 Algorithms = list[Annotated[str, AfterValidator(values.algorithm)]]
 AddressOfRecord = Annotated[str, AfterValidator(values.address_of_record)]
+BareJid = Annotated[str, AfterValidator(values.bare_jid)]
 Origin = Annotated[str, AfterValidator(values.origin)]
 CertificateName = Annotated[str, AfterValidator(values.certificate_name)]
 Label = Annotated[str, matching(r"[!-~]{1,64}", "1 to 64 visible ASCII characters")]
 """A name that ends up in lane names, rows and logs."""
 Number = Annotated[str, matching(NUMBER, 'a number such as "+4915100000001" or a short code')]
 Prefix = Annotated[str, matching(r"|\+[0-9]{0,15}", 'such as "+49"; "+" or "" for any number')]
+SenderPattern = Annotated[str, matching(
+    r"\+[0-9]{1,15}|(?:[^@\s]+@)?(?:\*|(?:\*\.)?[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?)",
+    'such as "example.net", "*.example.net", "romeo@example.net" or "+49"')]
 Ton = Annotated[int, Field(ge=0, le=7)]
 Npi = Annotated[int, Field(ge=0, le=18)]
 

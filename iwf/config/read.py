@@ -99,6 +99,8 @@ class Draft:
     registrar: RegistrarTable | None = None
     accounts: list[Entry[AccountTable]] = field(factory=list)
     """Of the registrar."""
+    outbind_secrets: dict[str, Hidden] = field(factory=dict)
+    """By the path of a link."""
     broken: set[str] = field(factory=set)
     """Kinds of tables (``sip.trunk``) of which at least one could not be read: nothing may be said
     to be missing among them."""
@@ -165,6 +167,10 @@ def _tables(draft: Draft, items: object, at: tuple[str, ...], table: type[T]) ->
             if name in table.model_fields and _wants_secret(table, item):
                 most = PASSWORD_OCTETS if table is LinkTable else MOST_SECRET_OCTETS
                 secret = _secret(draft, path_text(loc), item, name, most)
+        if table is LinkTable and isinstance(item.get("outbind"), dict):
+            path = path_text(loc)
+            draft.outbind_secrets[path] = _secret(
+                draft, f"{path}.outbind", item["outbind"], "password", PASSWORD_OCTETS)
         if value is not None:
             yield Entry(path_text(loc), value, secret)
 

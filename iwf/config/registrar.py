@@ -40,3 +40,4 @@ class RegistrarTable(Table):
     max_contacts: Count = DEFAULTS.max_contacts
     algorithms: Algorithms = []
     without_qop: bool = DEFAULTS.without_qop  # SIP-62
+    publish_in: bool = DEFAULTS.publish_in  # PUB-4

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from iwf.config.read import Draft, Entry
+from iwf.config.smpp import links
 from iwf.config.tables import (
     AliasTable,
     ComponentTable,
@@ -257,6 +258,10 @@ def trunks(draft: Draft) -> Iterator[Problem]:
         hop = entry.table.next_hop
         if entry.table.trusted_large and (hop is None or hop.transport == "udp"):
             yield Problem(f"{entry.path}.trusted_large", "needs a next_hop by tcp or tls")
+        if hop is None and entry.table.loose_route:
+            yield Problem(f"{entry.path}.loose_route", "needs a next_hop")
+        if hop is None and entry.table.keep_alive in ("crlf", "options"):
+            yield Problem(f"{entry.path}.keep_alive", "needs a next_hop")
         if entry.table.digest and not entry.table.username:
             yield Problem(f"{entry.path}.digest", "needs a username and a password")
         if entry.secret and not entry.table.username:
@@ -337,5 +342,5 @@ def patience(draft: Draft) -> Iterator[Problem]:
 
 RULES: tuple[Rule, ...] = (
     unique_names, unique_lists, own_domains_are_not_native, direct_scheme, counterparts,
-    serves_somebody, sip_section, trunks, registrar, numbers, patience,
+    serves_somebody, sip_section, trunks, registrar, numbers, patience, links,
 )  # fmt: skip

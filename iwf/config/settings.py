@@ -14,16 +14,18 @@ from attrs import evolve, field, frozen
 
 from iwf.config.advice import ADVICE
 from iwf.config.certificates import certificate_files, tls_listeners, tls_trunks
-from iwf.config.read import Draft, Entry, Hidden, read_document, readable_by_all
+from iwf.config.read import Draft, Hidden, read_document, readable_by_all
 from iwf.config.rules import RULES, served
 from iwf.config.sip import registrar_settings, sip_settings
-from iwf.config.tables import PROFILES, LinkTable, NodeTable, PoolTable, ProfileTable, SipTable
+from iwf.config.smpp import link_settings
+from iwf.config.tables import LinkTable, NodeTable, PoolTable, SipTable
+from iwf.config.xmpp import xmpp_settings
 from iwf.errors import ConfigError, Problem
 from iwf.mapping.model import SIP, TEL, XMPP
 from iwf.mapping.settings import Alias, Gateway, Link, NumberPool, Patience, Scheme, Trunk
 from iwf.sip.settings import SipSettings
-from iwf.smpp.settings import LinkSettings, Profile, SmppSettings
-from iwf.xmpp.settings import ComponentSettings, XmppSettings
+from iwf.smpp.settings import SmppSettings
+from iwf.xmpp.settings import XmppSettings
 
 __all__ = [
     "NodeSettings",
@@ -37,8 +39,6 @@ __all__ = [
     "with_secret",
 ]
 
-LATE_ACK = 5.0
-"""Seconds that ``deliver_ack = "late"`` waits (ERR-13)."""
 _WORLDS = {"xmpp": XMPP, "sip": SIP, "sms": TEL}
 _SYNTAX = re.compile(
     r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
@@ -246,9 +246,9 @@ def _settings(draft: Draft) -> Settings:
             draft.node.name, draft.folder / draft.node.state_directory, draft.node.synchronous
         ),
         _gateway(draft, draft.node, sip),
-        _xmpp(draft),
+        xmpp_settings(draft),
         sip_settings(draft, sip),
-        SmppSettings(tuple(_smpp_link(entry) for entry in draft.links)),
+        SmppSettings(tuple(link_settings(draft, entry) for entry in draft.links)),
         tuple(str(problem) for problem in draft.warnings),
     )
 
@@ -274,7 +274,8 @@ def _gateway(draft: Draft, node: NodeTable, sip: SipTable) -> Gateway:
         secret="",
         aliases=(*xmpp_aliases, *sip_aliases),
         trunks=tuple(
-            Trunk(f"sip:{e.table.label}", tuple(e.table.domains), e.table.tenant, e.table.phones)
+            Trunk(f"sip:{e.table.label}", tuple(e.table.domains), e.table.tenant, e.table.phones,
+                  e.table.publish)
             for e in draft.trunks
         ) + _home(draft),
         links=tuple(_link(e.table) for e in draft.links),
@@ -285,7 +286,10 @@ def _gateway(draft: Draft, node: NodeTable, sip: SipTable) -> Gateway:
         late_error_notice=node.late_error_notice,
         lane_limit=node.lane_limit,
         stream_limit=node.stream_limit,
+        max_rate=node.max_rate,
+        max_burst=node.max_burst,
         prefix_sender=node.prefix_sender,
+        published_open=node.published_open,
     )
 
 
@@ -307,52 +311,13 @@ def _link(table: LinkTable) -> Link:
         else NumberPool(table.label, tuple(pool)),
         service_number=table.service_number,
         tenant=table.tenant,
+        operator=table.operator or "",
+        senders=tuple(table.senders),
+        cost=table.cost,
+        ordered=table.order != "fast",
+        order_strict=table.order == "strict",
+        resend=table.resend,
         validity=table.validity,
         notify_phone=table.notify_phone,
+        incomplete=table.incomplete,
     )
-
-
-def _xmpp(draft: Draft) -> XmppSettings:
-    return XmppSettings(
-        tuple(
-            ComponentSettings(
-                domain=e.table.domain,
-                connect=e.table.connect,
-                secret=e.secret,
-                bridges=_WORLDS[e.table.bridges],
-                lane=f"xmpp:{e.table.domain}",
-                window=e.table.window,
-            )
-            for e in draft.components
-        )
-    )
-
-
-def _smpp_link(entry: Entry[LinkTable]) -> LinkSettings:
-    table = entry.table
-    return LinkSettings(
-        name=table.label,
-        lane=f"smpp:{table.label}",
-        connect=table.connect,
-        system_id=table.system_id,
-        password=entry.secret,
-        bind=table.bind,
-        system_type=table.system_type,
-        window=table.window,
-        session_init_timer=table.timers.session_init,
-        enquire_link_timer=table.timers.enquire_link,
-        enquire_response_timer=table.timers.enquire_response,
-        response_timer=table.timers.response,
-        deliver_hold=LATE_ACK if table.deliver_ack == "late" else 0.0,
-        retry_unknown=table.retry_unknown,
-        profile=_profile(table),
-    )
-
-
-def _profile(table: LinkTable) -> Profile:
-    if not isinstance(table.profile, ProfileTable):
-        return PROFILES[table.profile]
-    values = table.profile.model_dump()
-    values["name"] = table.profile.name or table.label
-    values["unknown_subscriber_errors"] = tuple(table.profile.unknown_subscriber_errors)
-    return Profile(**values)

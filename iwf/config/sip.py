@@ -37,9 +37,12 @@ def sip_settings(draft: Draft, sip: SipTable) -> SipSettings:
             hold=e.table.s2x_hold / 1000,
             trusted_large=e.table.trusted_large,
             charset_parameter=e.table.charset_parameter,
+            html=e.table.html,
             cpim=e.table.cpim,
             receipt_on_200=e.table.receipt_on_200,
             trusted_identity=e.table.trusted_identity,
+            loose_route=e.table.loose_route,
+            keep_alive=e.table.keep_alive,
             shared=e.table.shared,
             window=e.table.window,
             username=e.table.username,
@@ -51,15 +54,18 @@ def sip_settings(draft: Draft, sip: SipTable) -> SipSettings:
             registrar=e.table.registrar,
             tls=tls_peer(draft, sip, e.table),
             allow_sips=e.table.allow_sips,
+            publish_in=e.table.publish_in,
+            publish=e.table.publish,
         )
         for e in draft.trunks
     )
     aliases = (SipAlias(e.table.domain, _WORLDS[e.table.bridges]) for e in draft.aliases)
     return SipSettings(
         tuple(sip.listen or ()), tuple(aliases), tuple(trunks), sip.host, sip.max_message,
-        dns_servers=tuple(sip.dns_servers),
+        max_refusals=sip.max_refusals, stranger_rate=sip.stranger_rate, dns_servers=tuple(sip.dns_servers),
         tls=tls_settings(draft, sip), origins=frozenset(sip.websocket.origins),
         max_websockets=sip.websocket.max_connections, registrar=registrar_settings(draft),
+        presence=sip.presence.settings(),
     )  # fmt: skip
 
 
@@ -86,4 +92,5 @@ def registrar_settings(draft: Draft) -> RegistrarSettings | None:
     return RegistrarSettings(
         table.domain, tuple(accounts), min_expires=table.min_expires, max_expires=table.max_expires,
         max_contacts=table.max_contacts, algorithms=tuple(table.algorithms), without_qop=table.without_qop,
+        publish_in=table.publish_in,
     )  # fmt: skip

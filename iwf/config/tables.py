@@ -20,6 +20,7 @@ from iwf.config.kinds import (
     NUMBER,
     AddressOfRecord,
     Algorithms,
+    BareJid,
     CertificateName,
     Count,
     DnsServer,
@@ -35,6 +36,7 @@ from iwf.config.kinds import (
     Patterns,
     Prefix,
     Seconds,
+    SenderPattern,
     Source,
     Table,
     Text,
@@ -42,6 +44,8 @@ from iwf.config.kinds import (
     matching,
     octets,
 )
+from iwf.config.presence import PresenceTable
+from iwf.config.smpp_tables import LinkTlsTable, OutbindTable, TimersTable, TlvTable
 from iwf.mapping.settings import DAY, Patience
 from iwf.sip.settings import SipSettings
 from iwf.smpp.settings import Profile
@@ -72,7 +76,13 @@ class PatienceTable(Table):
     early_receipt: Seconds = Patience().early_receipt
     lease_idle: Seconds = Patience().lease_idle
     quarantine: Seconds = Patience().quarantine
+    reassembly: Seconds = Patience().reassembly
     notice: Seconds = Patience().notice
+    failover: Seconds = Patience().failover
+    presence_grace: Seconds = Patience().presence_grace
+    question_grace: Seconds = Patience().question_grace
+    ask_again: Seconds = Patience().ask_again
+    pending_max: Seconds = Patience().pending_max
 
 
 class NodeTable(Table):
@@ -86,11 +96,14 @@ class NodeTable(Table):
     synchronous: Literal["full", "normal"] = "full"
     lane_limit: Count = 10_000  # XMPP-9
     stream_limit: Count = 200  # MSG-36
+    max_rate: Annotated[float, Field(ge=0, le=100_000)] = 20.0  # LOOP-6
+    max_burst: Count = 100  # LOOP-6
     late_error_notice: bool = True  # MSG-33
     map_resource: bool = True  # ADDR-33
     fold_sip_user: bool = True  # ADDR-20
     s2x_type: Literal["plain", "follow"] = "plain"  # MSG-8
     prefix_sender: Literal["new", "always", "never"] = "new"  # MSG-44
+    published_open: bool = True  # PUB-5
     patience: PatienceTable = PatienceTable()
 
 
@@ -109,9 +122,13 @@ class ComponentTable(Table):
     scheme: Literal["alias", "direct"] = "alias"
     tenant: Label = "default"
     window: Count = 1000
+    max_forwards: bool = False  # LOOP-2
     max_stanza: Annotated[int, Field(ge=10_000, le=16_777_216)] = (
         10_000  # MSG-29: never below 10 000
     )
+    rich: bool = False  # RICH-1..4
+    location: list[BareJid] = []  # RICH-4
+    one_resource: bool = False  # PIDF-12
 
 
 class AliasTable(Table):
@@ -178,11 +195,16 @@ class TrunkTable(Table):
     s2x_hold: Annotated[int, Field(ge=0, le=4000)] = 0  # MSG-32, milliseconds
     trusted_large: bool = False  # MSG-28
     charset_parameter: bool = True  # MSG-9
+    html: Literal["never", "alternative", "only"] = "never"  # MSG-23
     cpim: Literal["auto", "always", "never"] = "auto"  # RCPT-1
     receipt_on_200: bool = False  # RCPT-7
-    trusted_identity: bool = False  # MSG-1
+    trusted_identity: bool = False  # MSG-1, SIP-64
+    loose_route: bool = False  # SIP-50
+    keep_alive: Literal["agreed", "crlf", "options", "off"] = "agreed"  # SIP-48
     shared: bool = True  # ERR-12
     allow_sips: bool = False  # ADDR-56
+    publish: bool = False  # PUB-1
+    publish_in: bool = False  # PUB-4
     window: Count = SipSettings().window
     username: Annotated[str, matching(r"[^\x00-\x1f\x7f]{0,255}", "free of control characters")] = ""  # SIP-60
     password: SecretStr | None = None
@@ -206,14 +228,17 @@ class SipTable(Table):
     """``[sip]``"""
 
     related = frozenset({"listen", "host", "alias", "trunk", "tls", "registrar"})
-    nested = {"tls": TlsTable, "websocket": WebSocketTable}
+    nested = {"tls": TlsTable, "websocket": WebSocketTable, "presence": PresenceTable}
 
     listen: Annotated[list[Listener], Field(min_length=1)] | None = None
     host: Host = ""
     max_message: Annotated[int, Field(ge=1300, le=16_777_216)] = SipSettings().max_message  # SIP-14
+    max_refusals: Count = SipSettings().max_refusals  # SIP-91
+    stranger_rate: Annotated[float, Field(ge=0.1, le=100_000)] = SipSettings().stranger_rate  # SIP-91
     dns_servers: list[DnsServer] = []
     tls: TlsTable = TlsTable()
     websocket: WebSocketTable = WebSocketTable()
+    presence: PresenceTable = PresenceTable()
     alias: list[dict[str, Any]] = []
     trunk: list[dict[str, Any]] = []
     registrar: dict[str, Any] = {}
@@ -228,20 +253,11 @@ class PoolTable(Table):
     width: Annotated[int, Field(ge=1, le=12)]
 
 
-class TimersTable(Table):
-    """``[smpp.link.timers]``, in seconds."""
-
-    session_init: Seconds = 5.0
-    enquire_link: Seconds = 30.0
-    enquire_response: Seconds = 10.0
-    response: Seconds = 10.0
-
-
 class ProfileTable(Table):
     """``[smpp.link.profile]``: the habits of one SMSC (SMS-19, SMS-21, ADDR-39, 40, 45)."""
 
     name: Label | None = None
-    default_alphabet: Literal["gsm_unpacked", "ascii", "latin1"] = "gsm_unpacked"
+    default_alphabet: Literal["gsm_unpacked", "gsm_packed", "ascii", "latin1"] = "gsm_unpacked"
     id_format: Literal["as_is", "hex_resp_dec_dlr", "dec_resp_hex_dlr", "numeric"] = "as_is"
     service_type: Annotated[str, octets(5)] = ""
     short_code_ton: Ton = Profile().short_code_ton
@@ -253,10 +269,16 @@ class ProfileTable(Table):
     unknown_is_international: bool = False
     ask_receipts: bool = True
     max_segments: Annotated[int, Field(ge=1, le=255)] = Profile().max_segments
+    long_texts: Literal["udh", "sar", "payload"] = "udh"
+    reference_bits: Literal[8, 16] = 8
+    more_messages: bool = False
+    charset: Literal["auto", "translit"] = "auto"
+    binary: Literal["refuse", "drop"] = "refuse"
     ucs2: Literal["be", "le"] = "be"
     prefer_latin1: bool = False
     ia5_is_gsm: bool = False
     normal_priority: Annotated[int, Field(ge=0, le=3)] = 0
+    query: bool = False  # SMS-43
     unknown_subscriber_errors: list[
         Annotated[str, matching(r"[!-~]{1,8}", "an error code as receipts write it")]
     ] = []
@@ -292,24 +314,38 @@ SmscProfile = Annotated[
 class LinkTable(Table):
     """``[[smpp.link]]``"""
 
-    nested = {"number_pool": PoolTable, "profile": ProfileTable, "timers": TimersTable}
+    nested = {
+        "number_pool": PoolTable, "profile": ProfileTable, "timers": TimersTable, "tls": LinkTlsTable,
+        "outbind": OutbindTable,
+    }  # fmt: skip
     related = frozenset(
         {
             "name", "system_id", "prefixes", "number_pool", "service_number", "tenant", "validity",
+            "operator", "profile", "connect", "connect_also", "tls", "outbind",
         }
     )  # fmt: skip
 
     name: Label | None = None
+    operator: Label | None = None  # SMS-42
     connect: Endpoint
+    connect_also: list[Endpoint] = []
+    binds: Annotated[int, Field(ge=1, le=100)] = 1
     system_id: Annotated[str, matching(r"[!-~]{1,15}", "1 to 15 visible ASCII characters")]
     password: SecretStr | None = None
     password_file: Text | None = None
     password_env: Text | None = None
     bind: Literal["transceiver", "pair"] = "transceiver"  # SMS-2
     system_type: Annotated[str, octets(12)] = ""
+    interface_version: Literal["3.4", "5.0"] = "3.4"  # SMS-2
     window: Count = 10  # SMS-7
+    rate: Annotated[float, Field(ge=0, le=100_000)] = 0.0  # SMS-9
+    tlvs: TlvTable = ()
     prefixes: Annotated[list[Prefix], Field(min_length=1)]
     number_pool: NumberPool
+    senders: list[SenderPattern] = []
+    cost: Annotated[float, Field(ge=0)] = 0.0
+    order: Literal["fast", "receipts", "strict"] = "fast"  # SMS-50
+    resend: bool = False  # SMS-51
     service_number: Annotated[
         str, matching(rf"|{NUMBER}", "a telephone number or a short code")
     ] = ""
@@ -319,7 +355,10 @@ class LinkTable(Table):
     deliver_ack: Literal["early", "late"] = "early"  # ERR-13
     retry_unknown: bool = False  # SMS-18
     notify_phone: bool = True  # ERR-15
+    incomplete: Literal["deliver", "drop"] = "deliver"  # SMS-35
     timers: TimersTable = TimersTable()
+    tls: LinkTlsTable | None = None
+    outbind: OutbindTable | None = None
 
     @property
     def label(self) -> str:

@@ -15,6 +15,7 @@ from iwf.sip.auth.digest import ALGORITHMS, algorithm_of
 from iwf.sip.settings import Hop, Target
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.uri import Uri, parse_uri
+from iwf.xmpp.jid import JidFault, address_of_jid, jid_of_address
 
 SIP_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 """Where a SIP address without a port is, by transport (RFC 3261 19.1.2, RFC 7118 5.2.1)."""
@@ -158,6 +159,17 @@ def address_of_record(text: str) -> str:
     if not uri.user or uri != plain:
         raise ValueError('must be a SIP address such as "sip:user@example.net"')
     return str(plain)
+
+
+def bare_jid(text: str) -> str:
+    """A JID with a local part and no resource."""
+    try:
+        address = address_of_jid(text)
+    except JidFault as fault:
+        raise ValueError(f'must be a JID such as "user@example.net": {fault}') from None
+    if not address.user or address.instance:
+        raise ValueError('must be a JID such as "user@example.net", without a resource')
+    return jid_of_address(address)
 
 
 def user_part(text: str) -> str:

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from iwf.engine.store.base import IStore
 from iwf.mapping.model import Due
-from iwf.mapping.rows import Delivery
+from iwf.mapping.rows import DUE_TYPES
 from iwf.mapping.turn import Turn
 
 #: Deadlines handled in one go, so that a crowd of them does not stall the reactor.
@@ -50,7 +50,7 @@ class Alarm:
     def released(self, turn: Turn) -> None:
         """See whether a committed turn has set a nearer deadline."""
         for row in turn.puts:
-            if isinstance(row, Delivery) and row.due is not None:
+            if isinstance(row, DUE_TYPES) and row.due is not None:
                 self._arm(row.due)
 
     def _arm(self, due: float | None) -> None:
@@ -66,8 +66,8 @@ class Alarm:
         # After the turns of these are committed: what is due then has come since, or could not be
         # written.  Armed first, so that a fault of the store does not silence the alarm.
         self._call = self._clock.callLater(0.05, self._rearm)
-        for key in self._store.due(self._clock.seconds(), CROWD):
-            self._submit(Due(Delivery.TABLE, key)).addErrback(lambda _: None)
+        for due in self._store.due(self._clock.seconds(), CROWD):
+            self._submit(due).addErrback(lambda _: None)
 
     def _rearm(self) -> None:
         self._arm(self._store.next_due())

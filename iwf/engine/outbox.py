@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -19,7 +19,17 @@ from twisted.python.failure import Failure as Fault
 from zope.interface import implementer
 
 from iwf.edge import ILane, ILanes, IOutlet
-from iwf.mapping.model import Accepted, Composing, Due, Failure, Item, Reason, Rejected
+from iwf.mapping.model import (
+    Accepted,
+    Composing,
+    Due,
+    Failure,
+    Item,
+    Presence,
+    Reason,
+    Rejected,
+    superseding,
+)
 from iwf.mapping.turn import LaneView, Turn
 
 #: How often queued items are looked through for those that have expired, in seconds.
@@ -59,12 +69,29 @@ class Lane:
     depth: int = 0
     volatile: dict[str, Item | None] = field(factory=dict)
     """Streams with a volatile item under way, and the one that follows it: the latest wins."""
+    latest: dict[str, Item] = field(factory=dict)
+    """Whole states that wait until nothing of their stream is before them (PRES-34)."""
+    free: deque[str] = field(factory=deque)
+    """Streams of those that may have become free."""
 
     def grant(self, credit: int) -> None:
-        if (credit > 0) != (self.credit > 0):
+        has_changed = (credit > 0) != (self.credit > 0)
+        if has_changed:
             self.changed = self._outbox.now()
         self.credit = credit
         self._outbox.pump(self)
+        if has_changed:
+            self._outbox.changed(self.name, credit > 0)
+
+    def put_latest(self, item: Item) -> None:
+        """Take a whole state in place of the one that waits, if one does."""
+        waiting = self.latest.get(item.stream)
+        if waiting is not None and isinstance(waiting.payload, Presence) and isinstance(
+                item.payload, Presence):
+            item = evolve(item, payload=superseding(waiting.payload, item.payload))
+        self.latest[item.stream] = item
+        if item.stream not in self.counts:
+            self.free.append(item.stream)
 
     def view(self) -> LaneView:
         """What decisions may know of it."""
@@ -91,6 +118,8 @@ class Lane:
         else:
             self.counts.pop(item.stream, None)
             self.streams.pop(item.stream, None)
+            if item.stream in self.latest:
+                self.free.append(item.stream)
 
 
 class _Views(Mapping[str, LaneView]):
@@ -116,13 +145,16 @@ class Outbox:
     :param clock: time and delayed calls.
     :param news: takes what became of an item; the item stays in flight until a committed turn
         says it is done or to be retried.
+    :param changed: called with the name of a connector that has opened (True) or closed.
     """
 
     log = Logger()
 
-    def __init__(self, clock: IReactorTime, news: Callable[[News], Deferred[Turn]]) -> None:
+    def __init__(self, clock: IReactorTime, news: Callable[[News], Deferred[Turn]],
+                 changed: Callable[[str, bool], None]) -> None:
         self._clock = clock
         self._news = news
+        self.changed = changed
         self._lanes: dict[str, Lane] = {}
         self._seq = 0
         self._held_back: list[tuple[float, int, Lane, _Stream]] = []
@@ -139,6 +171,11 @@ class Outbox:
     def depth(self) -> int:
         """Items queued or in flight in all lanes."""
         return sum(lane.depth for lane in self._lanes.values())
+
+    def waiting(self, lane: str, most: int) -> tuple[str, ...]:
+        """The ids of the first items that wait for a connector and are not under way."""
+        entries = (entry for stream in self._lane(lane).streams.values() for entry in stream.waiting)
+        return tuple(item.id for _, item in heapq.nsmallest(most, entries, key=lambda entry: entry[0]))
 
     def attach(self, name: str, outlet: IOutlet, keeps_order: bool) -> ILane:
         lane = self._lane(name)
@@ -191,6 +228,10 @@ class Outbox:
             lane = self._lane(item.lane)
             self._pass(lane, item)
             touched[lane.name] = lane
+        for item in turn.latest:
+            lane = self._lane(item.lane)
+            lane.put_latest(item)
+            touched[lane.name] = lane
         for lane in touched.values():
             self.pump(lane)
 
@@ -236,6 +277,7 @@ class Outbox:
     def pump(self, lane: Lane) -> None:
         """Hand out what the lane's credit and the streams' order allow."""
         now = self.now()
+        self._take_latest(lane)
         while (lane.ready and len(lane.in_flight) < lane.credit and lane.outlet is not None
                and not self._stopped):
             stream = lane.ready.popleft()
@@ -254,6 +296,16 @@ class Outbox:
                 self._tell(Due("outbox", item.id), item)
             else:
                 self._deliver(lane.outlet, item)
+
+    def _take_latest(self, lane: Lane) -> None:
+        """Queue the whole states that nothing of their stream is before; nothing while the connector
+        is closed, so that a newer state can still take their place."""
+        room = lane.credit - len(lane.in_flight)
+        while lane.free and room > 0:
+            stream = lane.free.popleft()
+            if stream in lane.latest and stream not in lane.counts:
+                self._add(lane.latest.pop(stream))
+                room -= 1
 
     def _deliver(self, outlet: IOutlet, item: Item) -> None:
         try:

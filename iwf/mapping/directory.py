@@ -85,7 +85,8 @@ class Directory:
     routes: Mapping[str, Patterns[Trunk]]
     """By tenant: the trunk of a native SIP domain."""
     prefixes: Mapping[str, tuple[tuple[str, Link], ...]]
-    """By tenant: number prefixes, the longest first; a default has the prefix ``""``."""
+    """By tenant: number prefixes with their links, the longest first, then the cheapest; a default
+    has the prefix ``""``."""
     trunks: Mapping[str, tuple[Trunk, Patterns[Trunk]]]
     """By lane: the trunk and the domains it may speak for."""
     components: Mapping[str, Alias]
@@ -155,10 +156,9 @@ def _served(alias: Alias) -> tuple[str, ...]:
 
 
 def _prefixes(links: tuple[Link, ...]) -> dict[str, tuple[tuple[str, Link], ...]]:
-    found: dict[str, dict[str, Link]] = {}
+    found: dict[str, list[tuple[str, Link]]] = {}
     for link in links:
         for prefix in link.prefixes:
-            prefix = "" if prefix == "+" else prefix
-            found.setdefault(link.tenant, {}).setdefault(prefix, link)
-    return {tenant: tuple(sorted(prefixes.items(), key=lambda item: -len(item[0])))
+            found.setdefault(link.tenant, []).append(("" if prefix == "+" else prefix, link))
+    return {tenant: tuple(sorted(prefixes, key=lambda item: (-len(item[0]), item[1].cost)))
             for tenant, prefixes in found.items()}

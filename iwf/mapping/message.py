@@ -30,6 +30,7 @@ from iwf.mapping.model import (
     Sender,
     Taken,
 )
+from iwf.mapping.order import in_turn
 from iwf.mapping.phone import from_phone, link_of, to_phone
 from iwf.mapping.route import lane_for, may_speak
 from iwf.mapping.rows import NEVER, Delivery, Habit, Query, Row, Rows, Spelling, query
@@ -130,11 +131,11 @@ def _deliver(message: Message, way: Way, at: At) -> Decision:
     # Spelled out, since attrs' evolve would cost more than all the rest of this function.
     out = Message(
         message.id or at.token, Party(way.seen_as, message.origin.name),
-        way.target, message.bodies if way.text is None else
+        way.target, _fitting(message, way) if way.text is None else
         (evolve(message.bodies[0], text=text) if message.bodies else Body(text),), kind,
         conversation, message.subject, message.language, message.sent_at, expires_at,
         _urgency(message), message.hops, target_spelling=spelling, hints=message.hints,
-        wants=message.wants)
+        wants=message.wants, serial=way.serial)
     sender = Sender(message.origin.address, message.lane, way.reached_at or message.target,
                     message.id, message.kind, message.conversation, excerpt(message.text),
                     message.origin.spelling, message.wants, message.hints)
@@ -143,8 +144,12 @@ def _deliver(message: Message, way: Way, at: At) -> Decision:
     item = Item(f"{at.token}.m", way.lane, stream, out, delivery.id if delivery else "", at.now,
                 expires_at=_give_up(expires_at, at), sender=None if delivery else sender)
     verdict = Taken(at.token) if not message.hold else Held(at.token, at.now + message.hold)
-    return Turn(verdict, puts=rows if delivery is None else (delivery, *rows), drops=way.drops,
+    turn = Turn(verdict, puts=rows if delivery is None else (delivery, *rows), drops=way.drops,
                 sends=(item,), rules=way.rules, note=f"{note} taken for {way.lane} ({at.token})")
+    if way.target.scheme != TEL:
+        return turn
+    placed = yield from in_turn(turn, at)
+    return refuse(placed, note, way.rules) if isinstance(placed, Failure) else placed
 
 
 def stream_of(way: Way) -> str:
@@ -166,6 +171,16 @@ def _too_big(text: str, subject: str, way: Way) -> Failure | None:
     return Failure(Reason.TOO_BIG, text=f"the message is larger than {limit} octets")
 
 
+def _fitting(message: Message, way: Way) -> tuple[Body, ...]:
+    """MSG-29: markup goes with a text as far as there is room for it."""
+    bodies = message.bodies
+    if len(bodies) < 2 or way.target.scheme != XMPP or way.alias is None:
+        return bodies
+    if size_in_markup(message.subject, *(body.text for body in bodies)) <= way.alias.max_size:
+        return bodies
+    return tuple(body for body in bodies if body.type == "text/plain")
+
+
 def admission(lane: str, stream: str, at: At) -> Failure | None:
     """Whether a connector can take more work (XMPP-9, XMPP-10, MSG-36)."""
     view = at.lanes.get(lane)
@@ -173,11 +188,14 @@ def admission(lane: str, stream: str, at: At) -> Failure | None:
         return None
     if not view.up and at.now - view.changed > at.gateway.patience.grace:
         return Failure(Reason.UNREACHABLE, permanent=False, retry_after=30.0,
-                       text="the server of the recipient is not connected")
-    if (view.depth >= at.gateway.lane_limit
-            or view.streams.get(stream, 0) >= at.gateway.stream_limit):
+                       text="the server of the recipient is not connected", of_gateway=True)
+    if view.depth >= at.gateway.lane_limit:
         return Failure(Reason.CONGESTED, permanent=False, retry_after=10.0,
-                       text="too many messages are waiting")
+                       text="too many messages are waiting", of_gateway=True)
+    if view.streams.get(stream, 0) >= at.gateway.stream_limit:
+        # ERR-12: a matter of this recipient, who may be the only one that is slow.
+        return Failure(Reason.CONGESTED, permanent=False, retry_after=10.0,
+                       text="too many messages are waiting for this recipient")
     return None
 
 

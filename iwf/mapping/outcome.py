@@ -18,16 +18,24 @@ from iwf.mapping.model import (
     Item,
     Message,
     Outcome,
+    Presence,
+    Published,
     Reason,
     Receipt,
-    Refused,
     Rejected,
     Taken,
-    Want,
 )
-from iwf.mapping.rows import Delivery, Early, Part, Queued, Row, query
+from iwf.mapping.model.presence import WatchNews
+from iwf.mapping.order import decide_pace_due, decide_parked_due, released, resent
+from iwf.mapping.presence.again import decide_leg_due, decide_watch_due
+from iwf.mapping.presence.answers import (
+    decide_state_accepted,
+    decide_state_rejected,
+    decide_undelivered,
+)
+from iwf.mapping.rows import Delivery, Early, Leg, Pace, Parked, Part, Queued, Row, Watch, query
 from iwf.mapping.settings import DAY
-from iwf.mapping.tell import Telling, notified, reported
+from iwf.mapping.tell import Telling, failed, notified, reported
 from iwf.mapping.turn import At, Decision, Turn
 
 #: Outcomes after which nothing more is expected for a part (messages.md section 6).
@@ -43,9 +51,12 @@ FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 def decide_accepted(event: Accepted, at: At) -> Decision:
     """A peer has taken an item."""
     item = event.item
-    peers = tuple(query(Early, peer=item.lane, ref=ref) for ref in event.refs)
+    peer = event.peer or item.lane  # SMS-42: several links of one operator share his receipts
+    peers = tuple(query(Early, peer=peer, ref=ref) for ref in event.refs)
     done = Turn(done=(item,))
     if not item.delivery:
+        if isinstance(item.payload, Presence):
+            return (yield from decide_state_accepted(event, at))
         return done
     rows = yield (query(Delivery, id=item.delivery), *peers)
     delivery = rows.one(Delivery, id=item.delivery)
@@ -63,13 +74,13 @@ def decide_accepted(event: Accepted, at: At) -> Decision:
     parts: tuple[Part, ...] = ()
     drops: tuple[Row, ...] = ()
     for ref in dict.fromkeys(event.refs):
-        part = Part(item.lane, ref, delivery.id, forget_at)
-        earlier = rows.all(Early, peer=item.lane, ref=ref)
+        part = Part(peer, ref, delivery.id, forget_at)
+        earlier = rows.all(Early, peer=peer, ref=ref)
         for early in sorted(earlier, key=lambda row: row.forget_at) if earlier else ():
             part = _with_receipt(part, early.receipt, at)
             drops += (early,)
         if event.outcome is not None:
-            part = _with_receipt(part, Receipt(item.lane, ref, event.outcome), at)
+            part = _with_receipt(part, Receipt(peer, ref, event.outcome), at)
         parts += (part,)
     sent = evolve(delivery, state="sent" if delivery.state == "queued" else delivery.state,
                   forget_at=forget_at)
@@ -89,7 +100,8 @@ def _with_receipt(part: Part, receipt: Receipt, at: At) -> Part:
     if receipt.outcome is Outcome.DISPLAYED:
         if part.displayed_at is not None or part.failure is not None:
             return part
-        return evolve(part, displayed_at=at.now)
+        # What was displayed was delivered, and some agents say no more than that.
+        return evolve(part, displayed_at=at.now, outcome=part.outcome or Outcome.DELIVERED.value)
     if part.outcome or receipt.outcome not in FINAL:
         return part
     return evolve(part, outcome=receipt.outcome.value, failure=receipt.failure)
@@ -112,10 +124,18 @@ def decide_receipt(receipt: Receipt, at: At) -> Decision:
     rows = yield (query(Delivery, id=part.delivery), query(Part, delivery=part.delivery))
     delivery = rows.one(Delivery, id=part.delivery)
     new = _with_receipt(part, receipt, at)
-    if delivery is None or new == part:
+    if delivery is None:
         return Turn(yes, note=note)
-    if receipt.outcome is Outcome.DISPLAYED and Want.DISPLAYED not in delivery.sender.wants:
+    if new == part:
+        # SMS-50: what the operator calls accepted ends the waiting, whatever the user is told.
+        return Turn(yes, note=note) + ((yield from released(delivery.id, at))
+                                       if receipt.outcome is Outcome.STORED else Turn())
+    if receipt.outcome is Outcome.DISPLAYED and not delivery.sender.wants:
         return Turn(yes, note=note)
+    if new.failure is not None and new.failure.reason is Reason.EXPIRED:
+        again = yield from resent(delivery, rows.all(Part, delivery=part.delivery), at)
+        if again is not None:
+            return Turn(yes, note=note) + again
     siblings = tuple(new if (row.peer, row.ref) == (part.peer, part.ref) else row
                      for row in rows.all(Part, delivery=part.delivery))
     folded = yield from _fold(delivery, siblings, at, final=True,
@@ -150,26 +170,13 @@ def _fold(delivery: Delivery, parts: tuple[Part, ...], at: At, final: bool,
     return Turn(puts=(delivery,), sends=told)
 
 
-def failed(delivery: Delivery, failure: Failure, at: At,
-           outcome: Outcome = Outcome.FAILED) -> Telling:
-    """The message failed: its sender is told, by the verdict he still waits for or by a report."""
-    patience = at.gateway.patience
-    note = f"{delivery.sender.address.key} -> {delivery.sender.target.key} failed: " \
-           f"{failure.reason.value} ({delivery.id})"
-    forget_at = min(delivery.forget_at, at.now + patience.retention)
-    if delivery.due is not None:
-        refused = evolve(delivery, state="refused", failure=failure, due=None, forget_at=forget_at)
-        return Turn(puts=(refused,), settles=((delivery.id, Refused(failure)),), note=note)
-    ended = evolve(delivery, state="failed", failure=failure, forget_at=forget_at)
-    told = yield from reported(delivery.id, delivery.sender, failure, at, outcome)
-    return Turn(puts=(ended,), note=note) + told
-
-
 def decide_rejected(event: Rejected, at: At) -> Decision:
     """A peer has not taken an item: try again, or tell the sender."""
     item = event.item
     if isinstance(item.payload, Composing):
         return Turn(done=(item,), rules=("COMP-8",))
+    if isinstance(item.payload, Presence | Published):
+        return (yield from decide_state_rejected(event, at))
     wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(item.attempts, 10))
     if event.failure.reason is Reason.CONGESTED:
         # The peer's own wish; what a lost connection says of waiting is meant for senders.
@@ -191,13 +198,15 @@ def decide_rejected(event: Rejected, at: At) -> Decision:
 def _deadline(item: Item, at: At) -> float:
     """Until when an item is tried again."""
     patience = at.gateway.patience
-    longest = item.created + (patience.next_hop if item.lane in at.gateway.directory.trunks
-                              else patience.delivery)
+    quickly = item.lane in at.gateway.directory.trunks and not isinstance(item.payload, WatchNews)
+    longest = item.created + (patience.next_hop if quickly else patience.delivery)
     return longest if item.expires_at is None else min(longest, item.expires_at)
 
 
 def _ended(item: Item, failure: Failure, at: At) -> Telling:
     """An item leaves the outbox undelivered; a report that fails causes no other (LOOP-6)."""
+    if isinstance(item.payload, WatchNews):
+        return (yield from decide_undelivered(item, failure, at))
     done = Turn(done=(item,), note=f"{item.id} not taken by {item.lane}: {failure.reason.value}"
                                    + (f" ({failure.detail})" if failure.detail else ""))
     if item.sender is not None:
@@ -213,7 +222,16 @@ def _ended(item: Item, failure: Failure, at: At) -> Telling:
 
 
 def decide_due(due: Due, at: At) -> Decision:
-    """A deadline has come: of a held verdict, or of an item that waited too long."""
+    """A deadline has come: of a held verdict, of an item that waited too long, of a text in its turn,
+    of presence."""
+    if due.table == Pace.TABLE:
+        return (yield from decide_pace_due(due.key, at))
+    if due.table == Parked.TABLE:
+        return (yield from decide_parked_due(due.key, at))
+    if due.table == Watch.TABLE:
+        return (yield from decide_watch_due(due, at))
+    if due.table == Leg.TABLE:
+        return (yield from decide_leg_due(due, at))
     if due.table == Delivery.TABLE:
         rows = yield (query(Delivery, id=due.key),)
         delivery = rows.one(Delivery, id=due.key)

@@ -7,16 +7,25 @@ from collections.abc import Generator
 
 from attrs import evolve
 
-from iwf.mapping.address import canonical, image_of
+from iwf.mapping.address import canonical, image_of, phone_of
+from iwf.mapping.carriers import allocated, best_of, carriers_for
+from iwf.mapping.charset.coding import utf16_units
 from iwf.mapping.model import SIP, TEL, XMPP, Address, Failure, Message, Party, Reason, Taken, address_of_key
-from iwf.mapping.numbers import Allocation, allocate, in_pool, renewed
+from iwf.mapping.numbers import Allocation, in_pool, renewed
 from iwf.mapping.route import domain_matches, lane_for, may_speak
-from iwf.mapping.rows import Counter, Lease, Query, Row, Rows, query
+from iwf.mapping.rows import Counter, Lease, Query, Rows, query
 from iwf.mapping.settings import DAY, Gateway, Link
 from iwf.mapping.turn import At, Turn
 from iwf.mapping.way import Way
 
+_NO_LINK = Failure(Reason.UNKNOWN_RECIPIENT, text="no way to this number",
+                   detail="no link of the tenant serves the number and this sender")
+
 Asking = Generator[tuple[Query, ...], Rows, Way | Failure]
+
+#: UTF-16 units that fit into one short message, however they are written (SMS section 5); only longer
+#: texts are counted, since only parts need to be told from those of another text.
+SHORT = 70
 
 #: ``TO romeo@example.net text`` at the service number (SMS-70, ADDR-50).
 _COMMAND_TO = re.compile(r"\s*to\s+(\S+)\s+(\S.*)", re.IGNORECASE | re.DOTALL)
@@ -32,23 +41,25 @@ def to_phone(message: Message, origin: Party, phone: Address, tenant: str, at: A
     if not _served(origin.address, tenant, at.gateway):
         return Failure(Reason.FORBIDDEN, text="this domain is not served here",
                        detail="ADDR-25: the tenant does not serve the sender's domain")
-    lane = lane_for(phone, tenant, at.gateway, None)
-    if isinstance(lane, Failure):
-        return lane
-    link = link_of(lane, at.gateway)
+    link = best_of(carriers_for(phone, origin.address, tenant, at.gateway), at)
     if link is None:
-        return Failure(Reason.UNKNOWN_RECIPIENT, text="no operator serves this number")
-    allocated = yield from _allocate(phone.key, origin.address.key, link, at)
-    if isinstance(allocated, Failure):
-        return allocated
-    lease = evolve(allocated.lease, conversation=message.conversation or
-                   allocated.lease.conversation)
-    rows: tuple[Row, ...] = (lease,)
-    if allocated.counter is not None:
-        rows += (Counter(link.pool.name, allocated.counter),)
-    return Way(origin, phone, Address(TEL, lease.number), lane, rows=rows, drops=allocated.freed,
-               text=_introduced(message, origin, allocated, at.gateway),
-               rules=("ADDR-38", "ADDR-47", "SMS-72"))
+        return _NO_LINK
+    found = yield from allocated(phone.key, origin.address.key, link, at)
+    if isinstance(found, Failure):
+        return found
+    text = _introduced(message, origin, found, at.gateway)
+    return _over(link, origin, phone, found, text, message, ("ADDR-38", "ADDR-47", "SMS-72"))
+
+
+def _over(link: Link, origin: Party, phone: Address, found: Allocation, text: str | None,
+          message: Message, rules: tuple[str, ...]) -> Way:
+    """The way over a link, under the number that was found."""
+    is_long = utf16_units(message.text if text is None else text) > SHORT
+    lease = evolve(found.lease, serial=found.lease.serial + is_long,
+                   conversation=message.conversation or found.lease.conversation)
+    counted = () if found.counter is None else (Counter(link.pool.name, found.counter),)
+    return Way(origin, phone, Address(TEL, lease.number), link.lane, rows=(lease, *counted),
+               drops=found.freed, text=text, serial=lease.serial if is_long else 0, rules=rules)
 
 
 def _served(origin: Address, tenant: str, gateway: Gateway) -> bool:
@@ -62,26 +73,10 @@ def _served(origin: Address, tenant: str, gateway: Gateway) -> bool:
     return gateway.directory.alias_for(SIP, XMPP, tenant, origin.domain) is not None
 
 
-def _allocate(phone: str, contact: str, link: Link,
-              at: At) -> Generator[tuple[Query, ...], Rows, Allocation | Failure]:
-    rows = yield (query(Lease, phone=phone, contact=contact),)
-    pair = rows.one(Lease, phone=phone, contact=contact)
-    if pair is not None and at.now < pair.forget_at and in_pool(pair.number, link.pool):
-        return Allocation(renewed(pair, at.now, at.gateway.patience), new=False)
-    rows = yield (query(Lease, contact=contact), query(Lease, phone=phone),
-                  query(Counter, pool=link.pool.name))
-    counter = rows.one(Counter, pool=link.pool.name)
-    return allocate(phone, contact, link.pool, of_pair=None if pair is None else
-                    evolve(pair, forget_at=min(pair.forget_at, at.now)),
-                    of_contact=rows.all(Lease, contact=contact),
-                    of_phone=rows.all(Lease, phone=phone), counter=counter.value if counter else 0,
-                    now=at.now, patience=at.gateway.patience)
-
-
-def _introduced(message: Message, origin: Party, allocated: Allocation,
+def _introduced(message: Message, origin: Party, found: Allocation,
                 gateway: Gateway) -> str | None:
     """MSG-44: the sender's name before the text when the number is new to the phone."""
-    if gateway.prefix_sender == "never" or (gateway.prefix_sender == "new" and not allocated.new):
+    if gateway.prefix_sender == "never" or (gateway.prefix_sender == "new" and not found.new):
         return None
     name = message.origin.name or origin.address.user or origin.address.domain
     return f"{name}: {message.text}"
@@ -107,7 +102,7 @@ def from_phone(message: Message, link: Link,
     lease = rows.one(Lease, phone=phone.key, number=number.user)
     if lease is None or at.now >= lease.forget_at:
         return (yield from _unleased(number.user, at))
-    return _to_contact(origin, address_of_key(lease.contact), lease, link, None, at)
+    return (yield from _to_contact(message, origin, lease, link, None, at))
 
 
 def _unleased(number: str, at: At) -> Asking:
@@ -118,8 +113,13 @@ def _unleased(number: str, at: At) -> Asking:
     return Failure(Reason.UNKNOWN_RECIPIENT, text="nobody is behind this number")
 
 
-def _to_contact(origin: Party, contact: Address, lease: Lease, link: Link, text: str | None,
-                at: At) -> Way | Failure:
+def _to_contact(message: Message, origin: Party, lease: Lease, link: Link, text: str | None,
+                at: At) -> Asking:
+    """The way to whoever a number stands for."""
+    contact = address_of_key(lease.contact)
+    used = renewed(lease, at.now, at.gateway.patience)
+    if contact.scheme == TEL:
+        return (yield from _to_other_phone(message, origin, contact, used, link, text, at))
     image = image_of(origin.address, contact.scheme, link.tenant, at.gateway)
     if isinstance(image, Failure):
         return image
@@ -127,9 +127,22 @@ def _to_contact(origin: Party, contact: Address, lease: Lease, link: Link, text:
     if isinstance(lane, Failure):
         return lane
     fresh = lease.conversation if at.now - lease.last_used < DAY else ""
-    return Way(origin, contact, image.address, lane, image.alias,
-               rows=(renewed(lease, at.now, at.gateway.patience),), text=text, conversation=fresh,
-               rules=("ADDR-48", "SMS-60", *image.rules))
+    return Way(origin, contact, image.address, lane, image.alias, rows=(used,), text=text,
+               conversation=fresh, rules=("ADDR-48", "SMS-60", *image.rules))
+
+
+def _to_other_phone(message: Message, origin: Party, phone: Address, lease: Lease, link: Link,
+                    text: str | None, at: At) -> Asking:
+    """From phone to phone, perhaps of another operator: each knows the other by a number of ours and
+    by nothing else, so no name goes before the text (SMS-63, the paper's figure 13)."""
+    carrier = best_of(carriers_for(phone, origin.address, link.tenant, at.gateway), at)
+    if carrier is None:
+        return _NO_LINK
+    found = yield from allocated(phone.key, origin.address.key, carrier, at)
+    if isinstance(found, Failure):
+        return found
+    way = _over(carrier, origin, phone, found, text, message, ("ADDR-48", "SMS-63"))
+    return evolve(way, rows=(lease, *way.rows))
 
 
 def _commanded(message: Message, origin: Party, link: Link, at: At) -> Asking:
@@ -140,21 +153,24 @@ def _commanded(message: Message, origin: Party, link: Link, at: At) -> Asking:
     contact = named_contact(command.group(1), link.tenant, at.gateway)
     if contact is None:
         return Failure(Reason.UNKNOWN_RECIPIENT, text="not an address served here")
-    allocated = yield from _allocate(origin.address.key, contact.key, link, at)
-    if isinstance(allocated, Failure):
-        return allocated
-    way = _to_contact(origin, contact, allocated.lease, link, command.group(2), at)
+    found = yield from allocated(origin.address.key, contact.key, link, at)
+    if isinstance(found, Failure):
+        return found
+    way = yield from _to_contact(message, origin, found.lease, link, command.group(2), at)
     if isinstance(way, Failure):
         return way
-    counted = () if allocated.counter is None else (Counter(link.pool.name, allocated.counter),)
-    return evolve(way, rows=(*way.rows, *counted), drops=allocated.freed,
-                  reached_at=Address(TEL, allocated.lease.number),
+    counted = () if found.counter is None else (Counter(link.pool.name, found.counter),)
+    return evolve(way, rows=(*way.rows, *counted), drops=(*way.drops, *found.freed),
+                  reached_at=Address(TEL, found.lease.number),
                   rules=(*way.rules, "ADDR-50", "SMS-70"))
 
 
 def named_contact(text: str, tenant: str, gateway: Gateway) -> Address | None:
-    """The native address a phone's user means: ``sip:user@domain``, ``xmpp:user@domain`` or
+    """The native address a phone's user means: a number, ``sip:user@domain``, ``xmpp:user@domain`` or
     ``user@domain``, which is taken for whichever world the tenant knows the domain in."""
+    number = phone_of(text.removeprefix("tel:"))
+    if number is not None and number.user.startswith("+"):
+        return number
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower() if colon else ""
     user, at_sign, domain = (rest if scheme in (XMPP, SIP) else text).rpartition("@")

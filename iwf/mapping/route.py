@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from iwf.mapping.address import phone_of
 from iwf.mapping.directory import domain_matches, host_of
 from iwf.mapping.model import SIP, TEL, XMPP, Address, Failure, Party, Reason
 from iwf.mapping.settings import Alias, Gateway
@@ -11,8 +10,6 @@ __all__ = ["domain_matches", "lane_for", "may_speak"]
 
 _NO_ROUTE = Failure(Reason.UNKNOWN_DOMAIN, text="no way to this domain",
                     detail="no connector of the tenant serves the domain")
-_NO_LINK = Failure(Reason.UNKNOWN_RECIPIENT, text="no way to this number",
-                   detail="no link of the tenant serves the number")
 _OWN_DOMAIN = Failure(Reason.LOOP, text="the sender's address leads back here",
                       detail="LOOP-5: the sender is in an alias domain of ours")
 
@@ -27,9 +24,10 @@ _OTHER_TENANT = _forbidden("ADDR-25: the connector belongs to another tenant")
 
 
 def lane_for(native: Address, tenant: str, gateway: Gateway, alias: Alias | None) -> str | Failure:
-    """The connector on which a message to a native address leaves.
+    """The connector on which a message to an XMPP or SIP user leaves; for phones see
+    :mod:`iwf.mapping.carriers`.
 
-    :param alias: the alias under which the sender is seen there; None to phones.
+    :param alias: the alias under which the sender is seen there; None where it does not matter.
     """
     if alias is not None and alias.world == native.scheme and alias.lane:
         return alias.lane
@@ -38,22 +36,7 @@ def lane_for(native: Address, tenant: str, gateway: Gateway, alias: Alias | None
         routes = directory.routes.get(tenant)
         trunk = routes.find(native.domain) if routes is not None else None
         return trunk.lane if trunk is not None else _NO_ROUTE
-    if native.scheme == TEL:
-        return _link_for(native, tenant, gateway)
     return _NO_ROUTE
-
-
-def _link_for(native: Address, tenant: str, gateway: Gateway) -> str | Failure:
-    """The link of the longest matching prefix; an operator's own short code goes to him."""
-    phone = phone_of(native.user, native.domain)
-    if phone is None:
-        return _NO_LINK  # ADDR-41: an alphanumeric sender has no number
-    matching = [link for prefix, link in gateway.directory.prefixes.get(tenant, ())
-                if phone.user.startswith(prefix)]
-    for link in matching:
-        if link.lane.partition(":")[2] == phone.domain:
-            return link.lane
-    return matching[0].lane if matching else _NO_LINK
 
 
 def may_speak(party: Party, gateway: Gateway, tenant: str | None = None) -> Failure | None:

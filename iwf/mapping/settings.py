@@ -52,6 +52,8 @@ class Trunk:
     tenant: str = "default"
     phones: bool = False
     """May speak for telephone numbers (ADDR-37)."""
+    publish: bool = False
+    """Wants to be told the state of users who let the gateway itself see them (PUB-1)."""
 
 
 @frozen
@@ -75,10 +77,30 @@ class Link:
     pool: NumberPool
     service_number: str = ""
     tenant: str = "default"
+    operator: str = ""
+    """Whose link it is; empty: the link's name stands for him."""
+    senders: tuple[str, ...] = ()
+    """Who may write over it: ``user@domain``, a domain as in ``serves``, a prefix of numbers; empty:
+    everybody."""
+    cost: float = 0.0
+    """Of a text, in any unit; among links with the same prefix the cheapest goes first."""
+    ordered: bool = False
+    """One text at a time between a contact and a phone: the next leaves when the outcome of the one
+    before is known (SMS-50)."""
+    order_queue: int = 20
+    """Texts that may wait for their turn, for each contact and phone."""
+    order_wait: float = 30.0
+    """Seconds that an outcome is waited for beyond the validity of its text."""
+    order_strict: bool = False
+    """When a text fails, those behind it fail as well (SMS-51)."""
+    resend: bool = False
+    """Send a text once more that expired at the operator's although its sender still wants it (SMS-51)."""
     validity: float = DAY
     """Seconds a text without an expiry is worth delivering (MSG-41)."""
     notify_phone: bool = True
     """Tell a phone by text when its message failed after it was taken (ERR-15)."""
+    incomplete: str = "deliver"
+    """``deliver`` or ``drop`` a text of which parts are missing in the end (SMS-35)."""
 
 
 @frozen
@@ -101,8 +123,20 @@ class Patience:
     """A receipt for nothing we know waits this long for its message (SMS-41)."""
     lease_idle: float = 30 * DAY
     quarantine: float = 7 * DAY
+    reassembly: float = 600.0
+    """The missing parts of a text are waited for this long after the last that came (SMS-35)."""
     notice: float = 3600.0
     """A phone is told of failures once in this time per contact (ERR-15)."""
+    failover: float = 30.0
+    """A link may be away this long before its texts leave by another one."""
+    presence_grace: float = 120.0
+    """A presentity may be out of reach this long before his watchers are told (PRES-8)."""
+    question_grace: float = 60.0
+    """The same, before somebody who has only asked to see him is told (PRES-16)."""
+    ask_again: float = 3600.0
+    """A presentity who refused is not asked again for the same watcher within this time (PRES-24)."""
+    pending_max: float = DAY
+    """A question of a watcher whose legs expire is given up after this long (PRES-25)."""
 
 
 @frozen
@@ -123,12 +157,24 @@ class Gateway:
     """``s2x_type = follow``: present texts as chat for an hour after the peer wrote chat (MSG-8)."""
     late_error_notice: bool = True
     """Tell SIP senders by a text when a message failed after its 202 (MSG-33)."""
+    max_rate: float = 0.0
+    """Messages per second from one sender to one target; 0: no limit (LOOP-6)."""
+    max_burst: int = 100
+    """How many of them may come at once."""
     lane_limit: int = 10_000
     """Items queued for one connector before new messages are refused (XMPP-9)."""
     stream_limit: int = 200
     """Items queued for one pair of sender and target before the same (MSG-36)."""
+    published_open: bool = True
+    """Who publishes his state is seen by everybody of his tenant who asks (PUB-5); otherwise he is
+    asked for each."""
     prefix_sender: str = "new"
     """Put the sender's name before a text to a phone: ``new`` number only, ``always``, ``never`` (MSG-44)."""
+
+    @cached_property
+    def is_ordered(self) -> bool:
+        """Whether texts wait for each other anywhere."""
+        return any(link.ordered for link in self.links)
 
     @cached_property
     def directory(self) -> Directory:

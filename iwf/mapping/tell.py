@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from iwf.mapping.model import XMPP, Failure, Item, Notification, Outcome, Payload, Report, Sender, Want
+from attrs import evolve
+
+from iwf.mapping.model import XMPP, Failure, Item, Notification, Outcome, Payload, Refused, Report, Sender, Want
 from iwf.mapping.phone import link_of
 from iwf.mapping.rows import Delivery, Noticed, Query, Row, Rows, query
 from iwf.mapping.turn import At, Turn
@@ -51,6 +53,21 @@ def reported(about: str, sender: Sender, failure: Failure, at: At,
                     sender.conversation, sender.excerpt, sender.spelling)
     return Turn(puts=noticed, sends=(_item(f"{about}.r", sender, report, at),),
                 rules=("MSG-33", "ERR-2", "ERR-15"))
+
+
+def failed(delivery: Delivery, failure: Failure, at: At,
+           outcome: Outcome = Outcome.FAILED) -> Telling:
+    """The message failed: its sender is told, by the verdict he still waits for or by a report."""
+    patience = at.gateway.patience
+    note = f"{delivery.sender.address.key} -> {delivery.sender.target.key} failed: " \
+           f"{failure.reason.value} ({delivery.id})"
+    forget_at = min(delivery.forget_at, at.now + patience.retention)
+    if delivery.due is not None:
+        refused = evolve(delivery, state="refused", failure=failure, due=None, forget_at=forget_at)
+        return Turn(puts=(refused,), settles=((delivery.id, Refused(failure)),), note=note)
+    ended = evolve(delivery, state="failed", failure=failure, forget_at=forget_at)
+    told = yield from reported(delivery.id, delivery.sender, failure, at, outcome)
+    return Turn(puts=(ended,), note=note) + told
 
 
 def _notification(about: str, sender: Sender, outcome: Outcome, at: At) -> Item:

@@ -73,6 +73,9 @@ class Turn:
     """One line for the traffic log; no message text in it."""
     volatile: tuple[Item, ...] = ()
     """Items that are worth something only now: sent if nothing is in their way, never stored."""
+    latest: tuple[Item, ...] = ()
+    """Items with a whole state, of which the newest counts: kept in memory until they can leave, where
+    a newer one of the same stream takes an older one's place (:func:`iwf.mapping.model.superseding`)."""
 
     def __add__(self, other: Turn) -> Turn:
         """Both, with the verdict of the first that has one."""
@@ -80,7 +83,7 @@ class Turn:
                     self.sends + other.sends, self.retries + other.retries, self.done + other.done,
                     self.settles + other.settles, self.rules + other.rules,
                     "; ".join(note for note in (self.note, other.note) if note),
-                    self.volatile + other.volatile)
+                    self.volatile + other.volatile, self.latest + other.latest)
 
 
 Decision = Generator[tuple[Query, ...], Rows, Turn]

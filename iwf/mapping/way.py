@@ -33,4 +33,6 @@ class Way:
     reached_at: Address | None = None
     """Where the sender reaches the target from now on, when it is not where he wrote to: a report
     comes from there."""
+    serial: int = 0
+    """Of a longer text to a phone, see :attr:`~iwf.mapping.model.Message.serial`."""
     rules: tuple[str, ...] = ()

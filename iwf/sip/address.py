@@ -52,7 +52,7 @@ def address_of_uri(uri: Uri) -> Address:
     phone = False
     if uri.params and (uri.param("user") or "").lower() == "phone":
         number = _SEPARATORS.sub("", user)                 # ADDR-36
-        phone = _PHONE.match(number) is not None
+        phone = (_PHONE.match(number) or _LOCAL_NUMBER.match(number)) is not None
         user = number if phone else user
     if _is_unmappable(user + instance) or user.startswith(" "):
         raise NoImage("the user part holds characters that no other world knows")
@@ -90,8 +90,8 @@ def uri_of_address(address: Address, spelling: str = "", phone_hosts: Container[
 
     :param spelling: the URI by which the same user was seen earlier (ADDR-22); used when it still
         names him.
-    :param phone_hosts: host names of ours behind which phones are seen; a number there gets
-        ``user=phone`` (ADDR-38).
+    :param phone_hosts: host names of ours behind which phones are seen; a number there, or a short
+        code, gets ``user=phone`` (ADDR-38).
     :raises NoImage: an address of another world, or one that no URI can carry.
     """
     remembered = _remembered(spelling, address) if spelling else None
@@ -104,7 +104,7 @@ def uri_of_address(address: Address, spelling: str = "", phone_hosts: Container[
         raise NoImage("the address cannot be written as a SIP URI")
     host, port = where.groups()
     params: Params = ()
-    if host in phone_hosts and _PHONE.match(address.user):
+    if host in phone_hosts and (_PHONE.match(address.user) or _LOCAL_NUMBER.match(address.user)):
         params = (("user", "phone"),)
     if address.instance:
         params += (("gr", _escaped_instance(address)),)

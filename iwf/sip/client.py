@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from iwf.sip.settings import Hop
 from iwf.sip.syntax.message import Request, Response
+from iwf.sip.transaction.loops import marked
 from iwf.sip.transaction.table import (
     ClientTransaction,
     Deliver,
@@ -17,6 +18,7 @@ from iwf.sip.transaction.table import (
     TransactionTable,
     TransportFailed,
 )
+from iwf.sip.transport.keepalive import agreed
 
 
 class Unanswered(Enum):
@@ -35,13 +37,16 @@ class UserAgentClient:
 
     :param perform: carries out what transactions want.
     :param seconds: UTC seconds.
+    :param keep_alive: told of hops that have agreed to be pinged, and at which interval (SIP-48).
     """
 
     def __init__(self, table: TransactionTable, perform: Callable[[list[Output]], None],
-                 seconds: Callable[[], float]) -> None:
+                 seconds: Callable[[], float],
+                 keep_alive: Callable[[Hop, tuple[float, float]], object] = lambda hop, interval: None) -> None:
         self._table = table
         self._perform = perform
         self._seconds = seconds
+        self._keep_alive = keep_alive
         self._open: dict[ClientTransaction, Deferred[Answer]] = {}
 
     def __len__(self) -> int:
@@ -61,6 +66,7 @@ class UserAgentClient:
         :raises SipSyntaxError: when the request cannot be written.
         """
         done: Deferred[Answer] = Deferred()
+        request = marked(request)                            # LOOP-3
         transaction, outputs = self._table.start(request, hop, hop.transport != "udp", self._seconds())
         self._open[transaction] = done
         self._perform(outputs)
@@ -70,11 +76,18 @@ class UserAgentClient:
         """What a transaction of ours has to say."""
         if isinstance(output, Deliver):
             if isinstance(output.message, Response) and output.message.status >= 200:
+                if transaction.request.top_via.param("keep") is not None:
+                    self._agreed(transaction.peer, output.message)
                 self._end(transaction, output.message)
         elif isinstance(output, TimedOut):
             self._end(transaction, Unanswered.SILENCE)
         elif isinstance(output, TransportFailed):
             self._end(transaction, Unanswered.UNREACHED)
+
+    def _agreed(self, hop: Hop, response: Response) -> None:
+        interval = agreed(response) if response.status < 300 else None
+        if interval is not None:
+            self._keep_alive(hop, interval)
 
     def waiting_for(self, hop: Hop) -> list[ClientTransaction]:
         """The transactions that wait for an answer from there."""

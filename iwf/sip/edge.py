@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure as Fault
 from zope.interface import implementer
 
-from iwf.edge import IIntake, ILane, ILanes, IOutlet, Offered
+from iwf.edge import IIntake, ILane, ILanes, IMemory, IOutlet, IReach, Offered, Reading
 from iwf.ids import Ids
 from iwf.mapping.model import (
     Accepted,
@@ -26,7 +26,9 @@ from iwf.mapping.model import (
     Rejected,
     Verdict,
 )
+from iwf.sip.auth.strangers import Strangers
 from iwf.sip.client import UserAgentClient
+from iwf.sip.presence.agent import PRESENCE, PresenceAgent
 from iwf.sip.reasons import Status
 from iwf.sip.registration.endpoints import Endpoints
 from iwf.sip.sender import Sender
@@ -46,12 +48,13 @@ from iwf.sip.transaction.table import (
     TransactionTable,
     TransportFailed,
 )
+from iwf.sip.transport.answers import Answers
 from iwf.sip.transport.connections import Source, Stream
 from iwf.sip.transport.locator import Names
 from iwf.sip.transport.routing import FRAMED, marked, route_of_answer
 from iwf.sip.transport.sockets import Transports, connected_udp_socket
 from iwf.sip.transport.webstream import WebStream
-from iwf.sip.uas import MergedRequests, UserAgentServer, respond, status_of_verdict
+from iwf.sip.uas import Handed, MergedRequests, UserAgentServer, respond, staggered, status_of_verdict
 
 #: Timers may come this much late, in seconds, so that many of them cost one wake-up.
 TICK = 0.05
@@ -59,6 +62,8 @@ TICK = 0.05
 DRAIN = 32.0
 
 _UNAVAILABLE = Status(480, "Stopping", (("Retry-After", "10"),), ("SIP-92", "ERR-12"))
+#: RFC 3261 9.2: a CANCEL that finds its INVITE is successful, also when that is answered already.
+_CANCELLED = Status(200, "OK", rules=("SIP-24",))
 _OUR_FAULT = Status(500, "Server Internal Error")
 
 
@@ -79,11 +84,14 @@ class SipEdge(Service):
     :param clock: IReactorTime.
     :param names: where names of next hops are looked up.
     :param connected_socket: see :class:`~iwf.sip.transport.sockets.Transports`.
+    :param reach: what is behind the gateway; None: everything.
+    :param memory: what was remembered before the daemon started; None: nothing.
     """
 
     def __init__(self, settings: SipSettings, reactor: Any, clock: Any, intake: IIntake, lanes: ILanes, ids: Ids,
                  log: Logger, names: Names,
-                 connected_socket: Callable[[Hop, Hop], socket | None] = connected_udp_socket) -> None:
+                 connected_socket: Callable[[Hop, Hop], socket | None] = connected_udp_socket,
+                 reach: IReach | None = None, memory: IMemory | None = None) -> None:
         self._settings = settings
         self._clock = clock
         self._intake = intake
@@ -91,18 +99,28 @@ class SipEdge(Service):
         self._ids = ids
         self._log = log
         self._trunks = {trunk.lane: trunk for trunk in settings.trunks}
-        self._uas = UserAgentServer(settings, ids.token() + ids.token())
+        self._uas = UserAgentServer(settings, ids.token() + ids.token(), reach)
+        self._strangers = Strangers(settings.max_refusals, settings.stranger_rate)
         self._table = TransactionTable()
         self._merged = MergedRequests()
         self._ids_seen = RecentIds()
         self._transports = Transports(settings, reactor, clock, self, connected_socket)
-        self._client = UserAgentClient(self._table, self._perform, clock.seconds)
+        self._client = UserAgentClient(
+            self._table, self._perform, clock.seconds,
+            lambda hop, interval: self._transports.keep_alive(hop, interval, ids.jitter))
         self._sender = Sender(settings, names, clock, ids, log, self._transports, self._table, self._perform,
                               self._client)
+        self._answers = Answers(self._transports, self._sender.locator)
         self._endpoints: Endpoints | None = None
         if settings.registrar is not None and self._uas.registrar is not None:
             self._trunks[settings.registrar.lane] = settings.registrar.trunk
-            self._endpoints = Endpoints(settings, self._uas.registrar, self._client, self._sender.via, clock.seconds)
+            self._endpoints = Endpoints(settings, self._uas.registrar, self._client, self._sender.via, clock.seconds,
+                                        self._sender.habits)
+        self._presence: PresenceAgent | None = None
+        if settings.presence is not None:
+            self._presence = PresenceAgent(
+                settings, self._trunks, self._uas, intake, memory, ids, clock, log, self._client, self._sender,
+                self._reply)
         self._open_lanes: list[ILane] = []
         self._verdicts: set[ServerTransaction] = set()
         self._outputs: deque[Output] = deque()
@@ -119,6 +137,8 @@ class SipEdge(Service):
         """Open the listeners and the lanes; raises twisted.internet.error.CannotListenError."""
         self._transports.start()
         super().startService()  # type: ignore[no-untyped-call]
+        if self._presence is not None:
+            self._presence.start()
         for trunk in self._trunks.values():
             lane = self._lanes.attach(trunk.lane, self, keeps_order=False)
             self._open_lanes.append(lane)
@@ -127,16 +147,20 @@ class SipEdge(Service):
                 self._sender.accounts.register(trunk, lane, window)
             else:
                 lane.grant(window)  # no connection to wait for
+        self._sender.keeper.start()
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         """SIP-92: no new transactions; the open ones may finish.  Fires when all is closed."""
         yield defer.maybeDeferred(super().stopService)
+        if self._presence is not None:
+            self._presence.stop()
         self._sender.stop()
         for lane in self._open_lanes:
             lane.grant(0)
         self._open_lanes.clear()
         self._sender.accounts.stop()
+        self._sender.keeper.stop()
         if self._busy:
             self._drained = defer.Deferred()
             self._drained.addTimeout(DRAIN, self._clock, onTimeoutCancel=lambda result, _: None)
@@ -145,6 +169,8 @@ class SipEdge(Service):
         self._stopped = True
         self._sender.give_up()
         self._client.give_up()
+        if self._presence is not None:
+            self._presence.give_up()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         yield self._transports.stop()
@@ -156,6 +182,8 @@ class SipEdge(Service):
 
     def deliver(self, item: Item) -> defer.Deferred[Accepted | Rejected]:
         """See :class:`iwf.edge.IOutlet`."""
+        if self._presence is not None and type(item.payload) in PRESENCE:
+            return self._presence.deliver(item)
         if self._endpoints is not None and item.lane == self._endpoints.trunk.lane:
             sent: defer.Deferred[Accepted | Rejected] = self._endpoints.deliver(item)
             return sent.addErrback(self._sender.not_delivered, item)
@@ -188,7 +216,10 @@ class SipEdge(Service):
         peer = None
         if isinstance(message, Request) and message.method != "ACK" and not (
                 self._uas.demanding and self._table.knows(message)):
-            trunk = self._uas.admit(message, source.hop, self._clock.seconds(), source.names)
+            if self._strangers.is_silent(source.hop.host, self._clock.seconds()):
+                return                                               # SIP-91
+            trunk = (self._canceller(message, source)
+                     or self._uas.admit(message, source.hop, self._clock.seconds(), source.names))
             if isinstance(trunk, Status):
                 # SIP-63: who has not proven himself gets an answer, but no memory of ours to fill.
                 self._answer_without_state(message, trunk, source)
@@ -197,14 +228,27 @@ class SipEdge(Service):
         reliable = source.hop.transport != "udp"
         self._perform(self._table.receive(message, peer, reliable, self._clock.seconds()))
 
+    def _canceller(self, request: Request, source: Source) -> TrunkSettings | None:
+        """RFC 3261 22.1: a CANCEL shows no credentials; it counts as its INVITE when it comes from the same place."""
+        invite = self._table.invite_of(request) if request.method == "CANCEL" else None
+        if invite is None or invite.peer.source.hop.host != source.hop.host:
+            return None
+        trunk: TrunkSettings = invite.peer.trunk
+        return trunk
+
     def broken(self, fault: SipSyntaxError, source: Source) -> None:
         """SIP-12: what cannot be read is answered without state, where it can be answered."""
         if fault.request is not None:
             self._log.debug("Malformed request from {host}: {reason}", host=source.hop.host, reason=fault.reason)
             request = marked(fault.request, source.hop)
-            self._answer_without_state(request, Status(fault.status, fault.reason), source)
+            suspicious = self._uas.trunk_of(source.hop, names=source.names) is None
+            self._answer_without_state(request, Status(fault.status, fault.reason, suspicious=suspicious), source)
 
     def _answer_without_state(self, request: Request, status: Status, source: Source) -> None:
+        host = source.hop.host
+        if not self._uas.is_peer(host) and not self._strangers.may_be_told(
+                host, self._clock.seconds(), status.suspicious):
+            return                                                   # SIP-91
         route = route_of_answer(request.top_via, source.hop)
         self._transports.answer(respond(request, status).to_bytes(), source, route)
 
@@ -220,17 +264,23 @@ class SipEdge(Service):
         try:
             merged = self._merged.is_merged(request, transaction)
             source, trunk = transaction.peer.source, transaction.peer.trunk
-            reading = self._uas.judge(request, source.hop, self._clock.seconds(), merged, trunk=trunk)
+            if request.method == "CANCEL" and self._table.invite_of(request) is not None:
+                reading: Reading | Status | Handed = _CANCELLED
+            else:
+                reading = self._uas.judge(request, source.hop, self._clock.seconds(), merged, trunk=trunk)
             home = self._settings.registrar
             if request.method == "REGISTER" and home is not None and isinstance(source.channel, Stream | WebStream):
                 source.channel.keep(home.max_expires)
-            if not self.running and isinstance(reading, Offered):
+            if not self.running and isinstance(reading, Offered | Handed):
                 reading = _UNAVAILABLE
         except Exception:  # noqa: BLE001 - as above
             self._log.failure("Cannot judge a request from {host}", host=transaction.peer.source.hop.host)
             reading = _OUR_FAULT
         if isinstance(reading, Status):
             self._respond(transaction, request, reading)
+        elif isinstance(reading, Handed) and self._presence is not None:
+            self._verdicts.add(transaction)
+            self._presence.take(transaction, request, reading.target, trunk, source.hop)
         elif isinstance(reading, Offered) and isinstance(reading.event, Message | Composing | Receipt):
             event = reading.event
             if isinstance(event, Message) and event.id and self._ids_seen.repeats(event.id, self._clock.seconds()):
@@ -245,6 +295,7 @@ class SipEdge(Service):
 
     def _decided(self, verdict: Verdict, transaction: ServerTransaction, request: Request,
                  trunk: TrunkSettings) -> None:
+        verdict = staggered(verdict, self._ids)
         self._respond(transaction, request, status_of_verdict(verdict, trunk, self._uas.host))
 
     def _undecided(self, fault: Fault, transaction: ServerTransaction, request: Request) -> None:
@@ -252,8 +303,11 @@ class SipEdge(Service):
         self._respond(transaction, request, _OUR_FAULT)
 
     def _respond(self, transaction: ServerTransaction, request: Request, status: Status) -> None:
+        self._reply(transaction, respond(request, status))
+
+    def _reply(self, transaction: ServerTransaction, response: Response) -> None:
         self._verdicts.discard(transaction)
-        self._perform(self._table.respond(transaction, respond(request, status), self._clock.seconds()))
+        self._perform(self._table.respond(transaction, response, self._clock.seconds()))
 
     # -- transactions -----------------------------------------------------------------------
 
@@ -297,8 +351,11 @@ class SipEdge(Service):
         peer = transaction.peer
         if isinstance(peer, Hop):
             self._transports.send(octets, peer)
-        elif not self._transports.answer(octets, peer.source, peer.route):
-            self._perform(self._table.transport_failed(transaction, self._clock.seconds()))
+        elif not peer.source.channel.send(octets, peer.route):
+            self._answers.send(octets, peer.route, peer.trunk, lambda: self._unanswerable(transaction))
+
+    def _unanswerable(self, transaction: ServerTransaction) -> None:
+        self._perform(self._table.transport_failed(transaction, self._clock.seconds()))
 
     def _set_timer(self) -> None:
         if self._table.soonest >= self._timer_for or self._stopped:

@@ -35,6 +35,8 @@ class Status:
     """Extra header lines: name and value."""
     rules: tuple[str, ...] = ()
     """Numbers of the rules behind it, for ``iwf explain``."""
+    suspicious: bool = False
+    """Nobody who is known here gets such an answer; too many of them, and there are none (SIP-91)."""
 
 
 @frozen
@@ -124,6 +126,7 @@ STATUS_OF_FAILURE = {
     Reason.TIMEOUT: 480,                 # ERR-7: 408 is not for us to send
     Reason.UNREACHABLE: 480,
     Reason.CONGESTED: 480,               # ERR-12: 503 would close the whole trunk
+    Reason.TOO_FAST: 480,                # LOOP-6
     Reason.EXHAUSTED: 500,
     Reason.LOOP: 482,
     Reason.CONFLICT: 400,

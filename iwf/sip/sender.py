@@ -16,7 +16,9 @@ from iwf.sip.address import NoImage
 from iwf.sip.auth.accounts import Accounts
 from iwf.sip.auth.keyring import ROUNDS
 from iwf.sip.client import UserAgentClient
+from iwf.sip.keeper import Keeper
 from iwf.sip.messaging.author import ref_of_item, ref_of_request, target_uri, write
+from iwf.sip.messaging.forms import has_other_form
 from iwf.sip.messaging.habits import Habits
 from iwf.sip.reasons import failure_of_status
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
@@ -24,7 +26,9 @@ from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.headers import Via
 from iwf.sip.syntax.message import Request, Response
 from iwf.sip.transaction.failover import Resting
+from iwf.sip.transaction.loops import opened
 from iwf.sip.transaction.table import ClientTransaction, Output, TransactionTable, new_branch
+from iwf.sip.transport.keepalive import STREAM
 from iwf.sip.transport.locate import Located, next_hop
 from iwf.sip.transport.locator import Locator, Names, reachable
 from iwf.sip.transport.routing import bracketed, default_port, is_address, secured
@@ -84,9 +88,10 @@ class Sender:
                        if isinstance(trunk.next_hop, Hop) and trunk.next_hop.transport in TRANSPORTS
                        and is_address(trunk.next_hop.host)}
         tls = any(trunk.next_hop is not None and trunk.next_hop.transport == "tls" for trunk in settings.trunks)
-        self._locator = Locator(names, ids, *reachable(settings.listen, tls))
-        self.accounts = Accounts(settings, client, self._locator, ids, clock, self.via, log)
+        self.locator = Locator(names, ids, *reachable(settings.listen, tls))
+        self.accounts = Accounts(settings, client, self.locator, ids, clock, self.via, log)
         self._resting = Resting()
+        self.keeper = Keeper(settings, transports, client, self.locator, self.via, self._resting, ids, clock, log)
         self.habits = Habits()
         """What is known of users; the receiving half tells it what they send."""
         self._deliveries: dict[ClientTransaction, _Delivery] = {}
@@ -129,7 +134,7 @@ class Sender:
         hops = self._fixed.get(item.lane)
         if hops is not None:
             return self._attempt(_Delivery(item, trunk, hops))
-        located: Any = self._locator.locate(next_hop(trunk, target_uri(item, self._settings)))
+        located: Any = self.locator.locate(next_hop(trunk, target_uri(item, self._settings)))
         located.addCallback(self._located, item, trunk)
         return located.addErrback(self.not_delivered, item)  # type: ignore[no-any-return]
 
@@ -167,16 +172,18 @@ class Sender:
         transaction, outputs = self._table.start(request, hop, hop.transport != "udp", self._clock.seconds())
         self._deliveries[transaction] = delivery
         self._perform(outputs)
+        if delivery.trunk.keep_alive == "crlf":
+            self._transports.keep_alive(hop, STREAM, self._ids.jitter)   # SIP-48
 
     def via(self, hop: Hop) -> Via:
-        """SIP-45: our hop, by the listener that the answer may come to.
+        """SIP-45: our hop, by the listener that the answer may come to; its branch waits for its mark (LOOP-3).
 
         :raises OSError: when the system knows no way to the hop.
         """
         own = self._transports.listener_for(hop)
         host = self._settings.host or self._transports.own_host(hop, own)
         port = own.port if own is not None else default_port(hop.transport)
-        params = (("branch", new_branch(self._ids)), ("rport", None))
+        params = (("branch", opened(new_branch(self._ids))), ("rport", None))
         return Via(hop.transport.upper(), bracketed(host), port, params)
 
     # -- what becomes of it -----------------------------------------------------------------
@@ -195,7 +202,7 @@ class Sender:
         self._resting.answered(transaction.peer)
         if response.status in (401, 407) and self._again(transaction, delivery, response):
             return
-        if response.status == 415 and self._has_other_form(delivery, response):
+        if delivery.request is not None and has_other_form(delivery.item, delivery.request, response, self.habits):
             delivery.rest, delivery.again = (transaction.peer, *delivery.rest), True
             self._attempt_again(transaction, delivery)
             return
@@ -204,18 +211,6 @@ class Sender:
             return
         del self._deliveries[transaction]
         delivery.done.callback(_accepted(delivery, response.status))
-
-    def _has_other_form(self, delivery: _Delivery, response: Response) -> bool:
-        """The target does not take such content: is there another form of the item (RCPT-2, COMP-4)?"""
-        payload = delivery.item.payload
-        if isinstance(payload, Composing):
-            self.habits.refused_typing(payload.target)
-        elif isinstance(payload, Message) and delivery.ref:
-            self.habits.refused_cpim(payload.target)
-            return True
-        elif isinstance(payload, Message):
-            self.habits.refused(payload.target, response.get("Accept") or "")
-        return False
 
     def _again(self, transaction: ClientTransaction, delivery: _Delivery, refusal: Response) -> bool:
         """ERR-9: a challenge is answered, and only a second refusal counts."""

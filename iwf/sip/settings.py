@@ -92,13 +92,21 @@ class TrunkSettings:
     """Lifts the 1300-octet limit to ``max_message`` (MSG-28)."""
     charset_parameter: bool = True
     """Write ``;charset=utf-8`` (MSG-9)."""
+    html: str = "never"
+    """Markup: ``never``, as an ``alternative`` to the plain text, or ``only`` (MSG-23).  What comes in with
+    markup is passed on with it unless it is ``never``."""
     cpim: str = "auto"
     """Ask for receipts, which takes message/cpim: ``always``, ``never``, or ``auto``: of users who
     were seen to take it (RCPT-1)."""
     receipt_on_200: bool = False
     """200 to a text comes from the user's own agent, and so says that it was delivered (RCPT-7)."""
     trusted_identity: bool = False
-    """P-Asserted-Identity from it replaces an anonymous From (MSG-1)."""
+    """P-Asserted-Identity from it replaces an anonymous From (MSG-1), and is written to it (SIP-64)."""
+    loose_route: bool = False
+    """Requests name ``next_hop``, a proxy, in a Route (SIP-50, RFC 3261 8.1.2)."""
+    keep_alive: str = "agreed"
+    """On connections that we open: pings where the peer agrees when we register (``agreed``), always
+    (``crlf``), OPTIONS in place of them (``options``), or ``off``.  By UDP ``crlf`` is a datagram (SIP-48)."""
     shared: bool = True
     """Behind a proxy that serves others too: overload is 480, never 503 (ERR-12)."""
     window: int | None = None
@@ -120,6 +128,10 @@ class TrunkSettings:
     """For connections to the hosts of users' own addresses; their name is filled in."""
     allow_sips: bool = False
     """Take requests to ``sips:`` that came over TLS (ADDR-56)."""
+    publish_in: bool = False
+    """Take PUBLISH from its users: the gateway is their presence agent (PUB-4)."""
+    publish: bool = False
+    """It is a presence server that is told the state of our users (PUB-1)."""
 
 
 @frozen
@@ -176,14 +188,38 @@ class RegistrarSettings:
     """What is asked for, best first; empty: all that we know."""
     without_qop: bool = False
     """Take clients of RFC 2069's time (SIP-62)."""
+    publish_in: bool = False
+    """Take PUBLISH from the users (PUB-4)."""
 
     @cached_property
     def trunk(self) -> TrunkSettings:
         """Its users as a peer that may be anywhere."""
         return TrunkSettings(
             name=self.lane.partition(":")[2], lane=self.lane, domains=(self.domain,), next_hop=None,
-            allowed_sources=(), shared=False, digest=True,
+            allowed_sources=(), shared=False, digest=True, publish_in=self.publish_in,
         )
+
+
+@frozen
+class PresenceSettings:
+    """How long and how often presence is asked for and told (RFC 3856).  Times in seconds."""
+
+    sub_expires: int = 3600
+    """What a subscription of ours asks for (PRES-1)."""
+    sub_idle: str = "expire"
+    """What becomes of it while its watcher is offline: ``expire``, or ``end`` at once (PRES-10)."""
+    dead_after: float = 7 * 86400.0
+    """After which a presentity that let itself be seen, and cannot be found since, is gone (PRES-16)."""
+    min_expires: int = 60
+    """Subscriptions and publications of peers that are shorter are answered 423 (PRES-20)."""
+    max_expires: int = 3600
+    """Longer ones are cut."""
+    notify_min: float = 5.0
+    """Between two NOTIFYs to one watcher (PRES-34)."""
+    poll_wait: float = 1.0
+    """How long the answer to a question for the present state may take (PRES-28)."""
+    max_watchers: int = 20_000
+    """Dialogs of SIP watchers at the same time."""
 
 
 @frozen
@@ -199,6 +235,10 @@ class SipSettings:
     """Octets of one message on a stream (SIP-14)."""
     window: int = 200
     """Client transactions in flight per trunk."""
+    max_refusals: int = 10
+    """What a place that is no peer's is told in a minute, before there is silence (SIP-91)."""
+    stranger_rate: float = 20.0
+    """Answers per second to such a place."""
     registrar: RegistrarSettings | None = None
     dns_servers: tuple[tuple[str, int], ...] = ()
     """Address and port; empty: as the system is configured."""
@@ -207,3 +247,10 @@ class SipSettings:
     """Web sites whose scripts may connect by WebSocket, in lower case; empty: all."""
     max_websockets: int = 1000
     """Connections of WebSocket clients at the same time."""
+    presence: PresenceSettings | None = PresenceSettings()
+    """None: no presence; SUBSCRIBE, NOTIFY and PUBLISH are answered 405."""
+
+    @cached_property
+    def phone_hosts(self) -> frozenset[str]:
+        """Our host names behind which phones are seen (ADDR-38)."""
+        return frozenset(alias.domain for alias in self.aliases if alias.bridges == "tel")

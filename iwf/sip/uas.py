@@ -9,28 +9,37 @@ from __future__ import annotations
 from collections.abc import Collection
 from hashlib import blake2b
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from iwf.edge import Answered, Ignored, Offered, Reading
-from iwf.mapping.model import SIP, Address, Failure, Reason, Taken, Verdict
+from iwf.edge import Answered, Ignored, IReach, Offered, Reading
+from iwf.ids import Ids
+from iwf.mapping.model import SIP, Address, Failure, Refused, Taken, Verdict
 from iwf.sip.address import SCHEMES, NoImage, address_of_uri, without_own_port
 from iwf.sip.auth.gate import Gate
 from iwf.sip.messaging.content import ACCEPT_ENCODING
 from iwf.sip.messaging.pager import read_message
+from iwf.sip.presence.headers import ALLOW_EVENTS, PIDF
 from iwf.sip.reasons import ACCEPT, ALLOW, Status, status_of_failure
 from iwf.sip.registration.registrar import EXTENSIONS, Registrar, unsupported
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.message import Request, Response, response_to
 from iwf.sip.syntax.phrases import PHRASES
+from iwf.sip.syntax.routes import target_of_request
 from iwf.sip.syntax.uri import Uri
-from iwf.sip.transport.routing import SECURE, is_address, marked
+from iwf.sip.transaction.loops import has_looped
+from iwf.sip.transport.routing import SECURE, bracketed, is_address, marked
 
 #: SIP-30: methods that exist but are not taken get 405, others 501.
 KNOWN_METHODS = frozenset({
     "INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "INFO", "PRACK", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER",
     "MESSAGE", "PUBLISH",
 })
+#: SIP-90: who is turned away by the gateway as a whole is told to come back after that many seconds.
+OVERLOADED = (5.0, 30.0)
+#: SIP-24, SIP-74: methods that are about a call or dialog always, and those that are when To has a tag.
+OF_DIALOGS = frozenset({"BYE", "CANCEL", "UPDATE"})
+IN_DIALOGS = OF_DIALOGS | {"SUBSCRIBE", "NOTIFY"}
 
 
 def receive(request: Request, source: Hop, settings: SipSettings, now: float, names: Collection[str] = ()) -> Reading:
@@ -41,6 +50,8 @@ def receive(request: Request, source: Hop, settings: SipSettings, now: float, na
     :param names: see :meth:`UserAgentServer.trunk_of`.
     """
     reading = UserAgentServer(settings).judge(request, source, now, names=names)
+    if isinstance(reading, Handed):
+        return Ignored("presence; what becomes of it depends on what is known of its dialog", ("SIP-30",))
     if not isinstance(reading, Status):
         return reading
     octets = respond(marked(request, source), reading).to_bytes()
@@ -52,6 +63,15 @@ def answer(request: Request, verdict: Verdict, trunk: TrunkSettings, host: str =
     return respond(request, status_of_verdict(verdict, trunk, host)).to_bytes()
 
 
+def staggered(verdict: Verdict, ids: Ids) -> Verdict:
+    """The verdict; where the gateway as a whole turns somebody away, so that not all of those come back in the same
+    second (SIP-90)."""
+    if isinstance(verdict, Taken) or not verdict.failure.of_gateway:
+        return verdict
+    wait = max(ids.jitter(*OVERLOADED), verdict.failure.retry_after or 0.0)
+    return Refused(evolve(verdict.failure, retry_after=wait))
+
+
 def status_of_verdict(verdict: Verdict, trunk: TrunkSettings, host: str) -> Status:
     """2xx without body and Contact (MSG-30, MSG-34), or the mapped failure."""
     if isinstance(verdict, Taken):
@@ -60,28 +80,24 @@ def status_of_verdict(verdict: Verdict, trunk: TrunkSettings, host: str) -> Stat
 
 
 def _is_of_gateway(failure: Failure, trunk: TrunkSettings) -> bool:
-    """ERR-12, XMPP-10, SIP-90: overload and connections that are down, told to a peer of our own.
+    """ERR-12, XMPP-10, SIP-90: overload and connections that are down, told to a peer of our own; behind a
+    shared proxy a 503 would close the way for everybody."""
+    return failure.of_gateway and not trunk.shared
 
-    Behind a shared proxy a 503 would close the way for everybody.  A verdict that waited for the
-    outcome may tell a failure of the recipient's.  Without a time to come back it is no
-    passing fault of ours (ADDR-49).
+
+def respond(request: Request, status: Status, tag: str = "") -> Response:
+    """The answer with our To tag, the same for every answer to one request (SIP-32).
+
+    :param tag: that of the dialog that the answer makes.
     """
-    return (
-        failure.reason in (Reason.UNREACHABLE, Reason.CONGESTED)
-        and failure.retry_after is not None
-        and not trunk.shared
-        and not trunk.hold
-    )
-
-
-def respond(request: Request, status: Status) -> Response:
-    """The answer with our To tag, the same for every answer to one request (SIP-32)."""
-    return response_to(request, status.code, status.phrase, _local_tag(request), status.headers)
+    return response_to(request, status.code, status.phrase, tag or _local_tag(request), status.headers)
 
 
 def _local_tag(request: Request) -> str:
-    # RFC 3261 8.2.7: computed from the request, so that even an answer without state repeats it.
-    seed = "\0".join([request.get(name) or "" for name in ("Via", "From", "Call-ID", "CSeq")])
+    # RFC 3261 8.2.7: computed from the request, so that even an answer without state repeats it.  The method is
+    # left out, so that a CANCEL gets the tag of its INVITE (9.2).
+    parts = [request.get(name) or "" for name in ("Via", "From", "Call-ID")]
+    seed = "\0".join([*parts, (request.get("CSeq") or "").partition(" ")[0]])
     return blake2b(seed.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
@@ -112,23 +128,38 @@ class MergedRequests:
             del self._first[name]
 
 
+@frozen
+class Handed:
+    """A request that has passed the checks of all methods, and goes on to the part of the edge that knows its own."""
+
+    target: Address | None
+    """Whom its Request-URI names; None within a dialog, where that is our Contact."""
+
+
 class UserAgentServer:
     """The checks, with the configuration prepared for them."""
 
-    def __init__(self, settings: SipSettings, key: str = "") -> None:
+    def __init__(self, settings: SipSettings, key: str = "", reach: IReach | None = None) -> None:
         """
         :param key: keys what must not be guessed in challenges; empty: nobody can answer them.
+        :param reach: what is behind the gateway; None: everything.
         """
         self._settings = settings
+        self._reach = reach
         self._hosts = frozenset(alias.domain for alias in settings.aliases)
         self.host = settings.host or next(iter(sorted(self._hosts)), "gateway")
         """Our name in Warnings."""
+        own = {settings.host} if settings.host else {bracketed(hop.host) for hop in settings.listen}
+        self._via_hosts = frozenset(own)
         self._gate = Gate(settings, key)
         self.trunk_of = self._gate.trunk_of
+        self.is_peer = self._gate.is_peer
         self.demanding = self._gate.demanding
         """Whether anybody is asked for credentials, which are good for one look only."""
         self.registrar = None if settings.registrar is None else Registrar(settings.registrar)
-        self._methods = ALLOW if self.registrar is None else f"{ALLOW}, REGISTER"
+        self._presence = _presence_methods(settings)
+        self.methods = ", ".join([ALLOW, *self._presence, *(["REGISTER"] if self.registrar is not None else [])])
+        """Methods taken (SIP-31), as Allow has them."""
         # SIP-80: by the contact that we register, peers reach the user who has the identity.
         self._identities = {(trunk.lane, identity.user): identity.domain
                             for trunk in settings.trunks for identity in trunk.register}
@@ -146,7 +177,7 @@ class UserAgentServer:
             return Status(error.status, error.reason, rules=("SIP-12",))
 
     def judge(self, request: Request, source: Hop, now: float, merged: bool = False,
-              names: Collection[str] = (), trunk: TrunkSettings | None = None) -> Offered | Status | Ignored:
+              names: Collection[str] = (), trunk: TrunkSettings | None = None) -> Offered | Status | Ignored | Handed:
         """SIP-30, steps 3 to 9; parsing and transactions come before.
 
         Never raises for a request that passed :func:`~iwf.sip.syntax.message.validate`.
@@ -181,31 +212,71 @@ class UserAgentServer:
         return _MERGED if merged else self.registrar.register(request, source, now)
 
     def _judge(self, request: Request, source: Hop, now: float, merged: bool,
-               trunk: TrunkSettings) -> Offered | Status:
-        if request.method == "CANCEL":
-            return Status(481, "Call/Transaction Does Not Exist", rules=("SIP-24",))
+               trunk: TrunkSettings) -> Offered | Status | Handed:
+        if request.method in self._presence and (request.method != "PUBLISH" or trunk.publish_in):
+            return self._presented(request, source, merged, trunk)
         if request.method not in ("MESSAGE", "OPTIONS"):
-            if request.method in KNOWN_METHODS:
-                return Status(405, "Method Not Allowed", (("Allow", self._methods),), ("SIP-30", "SIP-31"))
-            return Status(501, "Not Implemented", rules=("SIP-30",))
+            return self._not_taken(request)
         target = self._target(request, trunk, trunk.allow_sips and source.transport in SECURE)
         if isinstance(target, Status):
             return target
         if merged:
             return _MERGED
+        if has_looped(request, self._via_hosts):
+            return _LOOPED
         refusal = unsupported(request)
         if refusal is not None:
             return refusal
         if request.method == "OPTIONS":
-            return evolve(_CAPABILITIES, headers=(*_CAPABILITIES.headers, ("Allow", self._methods)))
+            return self._capabilities(target)
         return read_message(request, target, trunk, self._hosts, now)
+
+    def _presented(self, request: Request, source: Hop, merged: bool, trunk: TrunkSettings) -> Status | Handed:
+        """Steps 5 to 7 for SUBSCRIBE, NOTIFY and PUBLISH."""
+        target: Address | Status | None = None
+        if request.method == "PUBLISH":
+            # RFC 3903 6: it is for the publisher's own address, which is no image of ours.
+            target = _named(request.uri)
+        elif not request.to.tag:
+            target = self._target(request, trunk, trunk.allow_sips and source.transport in SECURE)
+        if isinstance(target, Status):
+            return target
+        if merged:
+            return _MERGED
+        if has_looped(request, self._via_hosts):
+            return _LOOPED
+        return unsupported(request) or Handed(target)
+
+    def _not_taken(self, request: Request) -> Status:
+        """What is none of our business: something about a dialog or call that we know nothing of, or a method
+        that we lack."""
+        method = request.method
+        if method in (IN_DIALOGS if request.to.tag else OF_DIALOGS):
+            return NO_SUCH_DIALOG
+        if method in KNOWN_METHODS:
+            return Status(405, "Method Not Allowed", (("Allow", self.methods),), ("SIP-30", "SIP-31"))
+        return Status(501, "Not Implemented", rules=("SIP-30",))
+
+    def _capabilities(self, target: Address) -> Status:
+        """SIP-34: the answer to OPTIONS."""
+        if self._reach is not None:
+            if not target.user and not self._reach.is_up("sip"):
+                return _NOBODY_HOME
+            if target.user and not self._reach.maps(target):
+                return Status(404, "Not Found", rules=("SIP-34",))
+        supported = "" if self.registrar is None else ", ".join(sorted(EXTENSIONS))     # SIP-38
+        headers = [("Accept", f"{ACCEPT}, {PIDF}" if self._presence else ACCEPT), ("Accept-Encoding", ACCEPT_ENCODING),
+                   ("Supported", supported), ("Allow", self.methods)]
+        if self._presence:
+            headers.append(("Allow-Events", ALLOW_EVENTS))
+        return Status(200, "OK", tuple(headers), ("SIP-34",))
 
     def _target(self, request: Request, trunk: TrunkSettings, secure: bool) -> Address | Status:
         """The user whom the Request-URI names; To carries no routing meaning (MSG-2, SIP-33).
 
         :param secure: sips is taken; the way back and the far side are in the hands of the operator.
         """
-        uri = request.uri
+        uri = target_of_request(request, self._is_station)
         if uri.scheme not in SCHEMES:
             return Status(416, "Unsupported URI Scheme", rules=("SIP-30",))
         if not secure and "sips" in (uri.scheme, request.to.uri.scheme):
@@ -232,13 +303,30 @@ class UserAgentServer:
     def _is_ours(self, uri: Uri, method: str) -> bool:
         if uri.scheme == "tel" or uri.host.removesuffix(".") in self._hosts:
             return True
-        # SIP-34: peers ask the gateway itself by whatever name or address they reach it.
-        return method == "OPTIONS" and uri.user is None and (uri.host == self._settings.host or is_address(uri.host))
+        return method == "OPTIONS" and uri.user is None and self._is_station(uri)
+
+    def _is_station(self, uri: Uri) -> bool:
+        """SIP-34: peers call the gateway itself by whatever name or address they reach it."""
+        return uri.host in self._hosts or uri.host == self._settings.host or is_address(uri.host)
+
+
+def _presence_methods(settings: SipSettings) -> tuple[str, ...]:
+    """What is taken of presence (SIP-31, PUB-4)."""
+    if settings.presence is None:
+        return ()
+    home = settings.registrar
+    publishing = any(trunk.publish_in for trunk in settings.trunks) or (home is not None and home.publish_in)
+    return ("SUBSCRIBE", "NOTIFY", "PUBLISH") if publishing else ("SUBSCRIBE", "NOTIFY")
+
+
+def _named(uri: Uri) -> Address | Status:
+    try:
+        return address_of_uri(uri)
+    except NoImage:
+        return Status(404, "Not Found", rules=("PUB-4",))
 
 
 _MERGED = Status(482, "Merged Request", rules=("SIP-25", "LOOP-4"))
-_CAPABILITIES = Status(
-    200, "OK",
-    (("Accept", ACCEPT), ("Accept-Encoding", ACCEPT_ENCODING), ("Supported", "")),
-    ("SIP-34",),
-)
+_LOOPED = Status(482, "Loop Detected", rules=("LOOP-3",))
+_NOBODY_HOME = Status(503, "Service Unavailable", (("Retry-After", "30"),), ("SIP-34",))
+NO_SUCH_DIALOG = Status(481, "Call/Transaction Does Not Exist", rules=("SIP-24", "SIP-74"))

@@ -6,11 +6,12 @@ import re
 
 from iwf.edge import Answered, Ignored, Reading
 from iwf.mapping.model import Failure, Item, Taken, Verdict
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import HEADER, Pdu, PduFault, decode, encode, response
 from iwf.smpp.reasons import status_of_failure
 from iwf.smpp.settings import SmppSettings
 from iwf.smpp.translate import reading_of, submission_of
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.codec import HEADER, decode, encode
+from iwf.smpp.wire.pdu import Pdu, PduFault, response
 
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}\s*)+")
 
@@ -41,6 +42,8 @@ class Explainer:
         if pdu.command in (c.ENQUIRE_LINK, c.UNBIND):
             return Answered(encode(response(pdu)), "a matter of the session", ("SMS-5",),
                             refused=False)
+        if pdu.command in c.WITHOUT_RESPONSE:
+            return Ignored(f"{pdu.name} has no answer", ("SMS-3",))
         nack = Pdu(c.GENERIC_NACK, pdu.sequence, c.RINVCMDID)
         return Answered(encode(nack), "not taken by an ESME", ("SMS-11",))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from iwf.mapping.model import TEL, Address
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import Sme
 from iwf.smpp.settings import LinkSettings, Profile
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.pdu import Sme
 
 #: ADDR-40: octets of an address at most.
 LONGEST = 20
@@ -23,7 +23,7 @@ def address_of_sme(sme: Sme, link: LinkSettings) -> Address | None:
     """The canonical address (ADDR-39).
 
     :return: ``+`` numbers and alphanumeric addresses without a domain, local numbers in the
-        domain that is named after the link; None when nothing can be made of it.
+        domain that is named after the operator (the link, where none is named); None when nothing can be made of it.
     """
     digits = _SEPARATORS.sub("", sme.number)
     if not _DIGITS.fullmatch(digits):
@@ -32,7 +32,7 @@ def address_of_sme(sme: Sme, link: LinkSettings) -> Address | None:
     digits = digits.removeprefix("+")
     international = _international(digits, plus, sme, link.profile)
     if international is None:
-        return Address(TEL, digits, link.name)
+        return Address(TEL, digits, link.operator or link.name)
     return Address(TEL, f"+{international}") if _E164.fullmatch(international) else None
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
+from attrs import evolve
+
 from iwf.mapping.model import Failure, Reason
-from iwf.smpp import constants as c
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.pdu import MessageResp, Pdu, tlv, tlv_number
 
 
 class MessageState(IntEnum):
@@ -67,6 +70,16 @@ FAILURE_OF_STATUS: Mapping[int, Failure] = {
 RETRY = frozenset({c.RINVBNDSTS, c.RALYBND, c.RBINDFAIL, c.RINVPASWD, c.RINVSYSID, c.RSYSERR, c.RMSGQFUL, c.RTHROTTLED})
 RETRY_ONCE = frozenset({c.RSUBMITFAIL})
 THROTTLED = frozenset({c.RMSGQFUL, c.RTHROTTLED})  # SMS-9
+#: The SMSC takes the session for none: bind again.
+NOT_BOUND = frozenset({c.RINVBNDSTS, c.RALYBND, c.RBINDFAIL, c.RINVPASWD, c.RINVSYSID})
+#: It complains of TLVs: once more without those that can be left out.
+TLV_FAULTS = frozenset({
+    c.RINVOPTPARSTREAM, c.ROPTPARNOTALLWD, c.RINVPARLEN, c.RMISSINGOPTPARAM, c.RINVOPTPARAMVAL,
+})
+
+
+# Statuses behind which the reason may say more.
+_SAY_LITTLE = frozenset({c.RSYSERR, c.RSUBMITFAIL, c.RDELIVERYFAILURE, c.RUNKNOWNERR})
 
 
 def failure_of_status(status: int, has_answer: bool = True) -> Failure:
@@ -78,6 +91,32 @@ def failure_of_status(status: int, has_answer: bool = True) -> Failure:
     if not has_answer:
         return _NO_ANSWER
     return FAILURE_OF_STATUS.get(status) or Failure(Reason.UNKNOWN_FAULT, text=f"SMPP status {status:#x}")
+
+
+#: delivery_failure_reason (SMPP 3.4 5.3.2.33): in the answer to data_sm, and to submit_sm in transaction mode.
+_FAILURE_OF_REASON: Mapping[int, Failure] = {
+    0: _NOT_NOW,
+    1: _NO_SUCH_NUMBER,
+    2: Failure(Reason.REFUSED, text="the network rejects this message"),
+    3: _NOT_NOW,
+}
+
+
+def failure_of_answer(answer: Pdu) -> Failure:
+    """Why a submit_sm or data_sm failed: its status, and what the TLVs of the answer add to that.
+
+    :param answer: a response that says no; a generic_nack with status 0 is one.
+    """
+    failure = failure_of_status(answer.status or c.RUNKNOWNERR)
+    tlvs = answer.body.tlvs if isinstance(answer.body, MessageResp) else ()
+    if not tlvs:
+        return failure
+    reason = tlv_number(tlvs, c.TLV_DELIVERY_FAILURE_REASON)
+    if reason is not None and answer.status in _SAY_LITTLE:
+        failure = _FAILURE_OF_REASON.get(reason, failure)
+    words = (tlv(tlvs, c.TLV_ADDITIONAL_STATUS_INFO_TEXT) or b"").partition(b"\0")[0].decode("latin-1")
+    words = "".join(filter(str.isprintable, words))
+    return evolve(failure, text=f"{failure.text} ({words})") if words else failure
 
 
 #: GSM causes that say that the number does not exist: unassigned, unidentified subscriber (ERR 8.4).
@@ -111,6 +150,8 @@ _NOBODY_THERE = frozenset({
 
 def status_of_failure(failure: Failure) -> int:
     """The command_status of a deliver_sm_resp that says no (ERR 8.5)."""
+    if failure.reason is Reason.TOO_FAST:
+        return c.RTHROTTLED  # LOOP-6; ERR 8.5, last row
     if not failure.permanent:
         return c.RX_T_APPN  # ERR-14: makes the SMSC try again
     if failure.reason in _NOBODY_THERE:
@@ -145,6 +186,7 @@ WORDS: Mapping[Reason, str] = {
     Reason.TIMEOUT: "no answer",
     Reason.UNREACHABLE: "service not reachable",
     Reason.CONGESTED: "service busy, try later",
+    Reason.TOO_FAST: "too many messages",
     Reason.EXHAUSTED: "no room at the recipient",
     Reason.LOOP: "addresses form a loop",
     Reason.CONFLICT: "conflict",

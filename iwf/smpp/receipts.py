@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from iwf.mapping.charset.coding import utf16_text
 from iwf.mapping.model import Outcome, Receipt
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import ShortMessage, tlv, tlv_number
 from iwf.smpp.reasons import MessageState, failure_of_state
 from iwf.smpp.settings import Profile
-from iwf.smpp.text import coding_name, utf16_text
+from iwf.smpp.text.coding import coding_name
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.pdu import QueryResp, ShortMessage, tlv, tlv_number
 
 # SMS-40: fields in any order and case, perhaps with spaces after the colon.  "text" is last
 # wherever it occurs, for it may hold anything.
@@ -44,7 +45,7 @@ _OUTCOMES: Mapping[MessageState, Outcome] = {
     MessageState.EXPIRED: Outcome.FAILED,
     MessageState.DELETED: Outcome.FAILED,
     MessageState.UNDELIVERABLE: Outcome.FAILED,
-    MessageState.ACCEPTED: Outcome.PROCESSED,
+    MessageState.ACCEPTED: Outcome.STORED,
     MessageState.UNKNOWN: Outcome.UNKNOWN,
     MessageState.REJECTED: Outcome.FORBIDDEN,  # ERR 8.4
     MessageState.SKIPPED: Outcome.FAILED,
@@ -69,6 +70,8 @@ class ReceiptFields:
 
 _DECIMAL = re.compile(r"-?[0-9]+")
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
+#: SMPP 3.4 5.2.23: octets of a message_id; what is longer is no number of any SMSC.
+_LONGEST_ID = 64
 
 
 def _plain(text: str) -> str:
@@ -81,7 +84,7 @@ def _number(text: str, base: int) -> str:
     """The id as a decimal number without leading zeros; as it is if it is no number."""
     text = _plain(text)
     pattern = _DECIMAL if base == 10 else _HEXADECIMAL
-    if not pattern.fullmatch(text):
+    if len(text) > _LONGEST_ID or not pattern.fullmatch(text):
         return text
     number = int(text, base)
     # Some count in 32 bits with a sign in one place and without in the other.
@@ -142,6 +145,8 @@ def read_receipt(message: ShortMessage, profile: Profile) -> ReceiptFields | Non
     state = _state(tlv_number(message.tlvs, c.TLV_MESSAGE_STATE), written.get("stat", ""))
     if not id_ or state is None:
         return None
+    if message.esm_class & c.ESM_TYPE == c.ESM_INTERMEDIATE and state is not MessageState.DELIVERED:
+        state = MessageState.ENROUTE  # SMPP 3.4 5.2.12: of one attempt; the SMSC will try again
     return ReceiptFields(id_, state, _error(message, written.get("err", ""), profile))
 
 
@@ -172,9 +177,24 @@ def _error(message: ShortMessage, err: str, profile: Profile) -> int | None:
 def receipt_of(fields: ReceiptFields, peer: str, now: float) -> Receipt:
     """The neutral receipt.
 
-    :param peer: the lane on which the message went out.
+    :param peer: the operator's namespace (:attr:`LinkSettings.peer`).
     :param now: when it came; the dates in the text are local times of an unknown zone.
     """
     outcome = _OUTCOMES[fields.state]
     failure = failure_of_state(fields.state, fields.error)
     return Receipt(peer, fields.id, outcome, failure, now)
+
+
+def receipt_of_query(awaited: str, answer: QueryResp | None, peer: str, now: float) -> Receipt:
+    """What the one query for an overdue receipt comes to (SMS-43).
+
+    :param awaited: the canonical id.
+    :param answer: None when there was no answer, or an error.
+    :return: the final state, or UNKNOWN.
+    """
+    state = MessageState.UNKNOWN
+    if answer is not None and answer.message_state in _OUTCOMES:
+        state = MessageState(answer.message_state)
+    if _OUTCOMES[state] in (Outcome.PROCESSED, Outcome.STORED):
+        state = MessageState.UNKNOWN
+    return receipt_of(ReceiptFields(awaited, state), peer, now)

@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from attrs import evolve, frozen
 
 from iwf.edge import Answered, Offered, Reading
+from iwf.mapping.charset.coding import decoded, lf_text
+from iwf.mapping.charset.gsm import unpacked
 from iwf.mapping.model import (
+    Address,
     Body,
     Composing,
     Failure,
+    Fragment,
     Item,
     Kind,
     Message,
@@ -21,22 +25,17 @@ from iwf.mapping.model import (
     Reason,
     Report,
 )
-from iwf.smpp import constants as c
 from iwf.smpp.numbers import address_of_sme, sme_of_source, sme_of_target
-from iwf.smpp.pdu import Pdu, ShortMessage, Sme, encode, response, tlv
 from iwf.smpp.reasons import WORDS
 from iwf.smpp.receipts import read_receipt, receipt_of
-from iwf.smpp.segments import (
-    MOST_PARTS,
-    UDHI,
-    BadHeader,
-    Encoded,
-    UserData,
-    read_user_data,
-)
-from iwf.smpp.segments import encode as encode_text
 from iwf.smpp.settings import LinkSettings, Profile
-from iwf.smpp.text import NotText, decode, message_class
+from iwf.smpp.text.coding import NotText, coding_of, is_packed, message_class
+from iwf.smpp.text.header import UDHI, BadHeader, Part, UserData, read_user_data, valid
+from iwf.smpp.text.segments import MOST_PARTS, Encoded, TooLong
+from iwf.smpp.text.segments import encode as encode_text
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.codec import encode
+from iwf.smpp.wire.pdu import Pdu, ShortMessage, Sme, Tlvs, response, tlv, tlv_number
 
 _DAY = 86400
 # SMS-16: more days than this carry over badly in some SMSCs.
@@ -66,36 +65,71 @@ def reading_of(pdu: Pdu, link: LinkSettings, now: float) -> Reading:
     except BadHeader as fault:
         return _answer(pdu, c.RINVESMCLASS, str(fault), "ERR-14")
     if not data.is_text or _is_for_the_sim(message):
-        return _answer(pdu, c.RX_R_APPN, "not a text", "SMS-23")
+        return _binary_reading(pdu, "not a text", link.profile)
     try:
-        text = decode(data.octets, message.data_coding, link.profile)
+        coding = coding_of(message.data_coding, link.profile, data.locking, data.single)
     except NotText as fault:
-        return _answer(pdu, c.RX_R_APPN, str(fault), "SMS-23")
-    return _message_reading(pdu, message, data, text, link)
+        return _binary_reading(pdu, str(fault), link.profile)
+    return _text_reading(pdu, message, data, coding, link)
 
 
-def _message_reading(pdu: Pdu, message: ShortMessage, data: UserData, text: str, link: LinkSettings) -> Reading:
+def _binary_reading(pdu: Pdu, why: str, profile: Profile) -> Reading:
+    """SMS-23"""
+    if profile.binary == "drop":
+        return _answer(pdu, c.ROK, f"{why}, dropped", "SMS-23", refused=False)
+    return _answer(pdu, c.RX_R_APPN, why, "SMS-23")
+
+
+def _text_reading(pdu: Pdu, message: ShortMessage, data: UserData, coding: str, link: LinkSettings) -> Reading:
     origin = address_of_sme(message.source, link)
     target = address_of_sme(message.destination, link)
     if origin is None:
         return _answer(pdu, c.RX_R_APPN, "no usable source address", "ADDR-39")  # ADDR section 9
     if target is None:
         return _answer(pdu, c.RX_P_APPN, "no usable destination address", "ADDR-39")
+    part = data.part or _sar_part(message.tlvs)
+    octets = data.octets
+    if is_packed(message.data_coding, link.profile):
+        octets = unpacked(octets, data.fill, is_end=part is None or part.number == part.total)
+    if part is not None and part.total > 1:
+        # SMS-35
+        reference = (link.peer, origin.user, target.user, part.width, str(part.reference), str(part.total))
+        frame = _message_of(message, origin, target, link)
+        fragment = Fragment(frame, "\t".join(reference), part.total, part.number, coding, octets.hex())
+        return Offered(fragment, ("SMS-35", "ADDR-39"))
+    text = lf_text(decoded(octets, coding))
     if not text:
         return _answer(pdu, c.ROK, "no text", "MSG-11", refused=False)
-    return Offered(
-        Message(
-            id="",
-            origin=Party(origin, asserted_by=link.lane, spelling=_spelling(message.source)),
-            target=target,
-            bodies=(Body(text),),
-            kind=Kind.CHAT,
-            key=_key(message, data),
-            lane=link.lane,
-            hold=link.deliver_hold,
-        ),
-        ("SMS-62", "ADDR-39"),
+    found = _message_of(message, origin, target, link, (Body(text),), _key(message, data))
+    return Offered(found, ("SMS-62", "ADDR-39"))
+
+
+def _message_of(
+    message: ShortMessage, origin: Address, target: Address, link: LinkSettings, bodies: tuple[Body, ...] = (),
+    key: str = "",
+) -> Message:
+    return Message(
+        id="",
+        origin=Party(origin, asserted_by=link.lane, spelling=_spelling(message.source)),
+        target=target,
+        bodies=bodies,
+        kind=Kind.CHAT,
+        key=key,
+        lane=link.lane,
+        hold=link.deliver_hold,
     )
+
+
+def _sar_part(tlvs: Tlvs) -> Part | None:
+    """Which part this is by TLVs (SMS-35); None without all three of them."""
+    if not tlvs:
+        return None
+    numbers = [tlv_number(tlvs, tag) for tag in (
+        c.TLV_SAR_MSG_REF_NUM, c.TLV_SAR_TOTAL_SEGMENTS, c.TLV_SAR_SEGMENT_SEQNUM)]
+    reference, total, number = numbers
+    if reference is None or total is None or number is None or total > MOST_PARTS:
+        return None
+    return valid(Part(reference, total, number, "sar"))
 
 
 def _is_for_the_sim(message: ShortMessage) -> bool:
@@ -110,13 +144,10 @@ def _key(message: ShortMessage, data: UserData) -> str:
     """What repeats when the SMSC sends a message again, and does not when a phone sends the same
     words again; empty when there is no such thing, for a text twice is better than a text lost."""
     reference = tlv(message.tlvs, c.TLV_USER_MESSAGE_REFERENCE)
-    sar = [value for tag, value in message.tlvs if c.TLV_SAR_MSG_REF_NUM <= tag <= c.TLV_SAR_SEGMENT_SEQNUM]
-    if reference is None and data.part is None and not sar:
+    if reference is None:
         return ""
     digest = hashlib.sha256()
-    for piece in (
-        repr((message.source, message.destination, data.part, sar)).encode(), reference or b"", data.octets,
-    ):
+    for piece in (repr((message.source, message.destination)).encode(), reference, data.octets):
         digest.update(len(piece).to_bytes(4, "big") + piece)
     return digest.hexdigest()[:32]
 
@@ -125,7 +156,7 @@ def _receipt_reading(pdu: Pdu, message: ShortMessage, link: LinkSettings, now: f
     fields = read_receipt(message, link.profile)
     if fields is None:
         return _answer(pdu, c.ROK, "a receipt that cannot be read", "SMS-44", refused=False)
-    receipt = receipt_of(fields, link.lane, now)
+    receipt = receipt_of(fields, link.peer, now)
     if message.esm_class & c.ESM_TYPE == c.ESM_SME_USER_ACK and receipt.outcome is Outcome.DELIVERED:
         receipt = evolve(receipt, outcome=Outcome.DISPLAYED)  # MSG section 6
     return Offered(receipt, ("SMS-40",))
@@ -139,7 +170,7 @@ def _answer(pdu: Pdu, status: int, why: str, rule: str, refused: bool = True) ->
 
 @frozen
 class Submission:
-    """One item as the submit_sm that carry it, still without the reference of a long text."""
+    """One item as the submit_sm that carry it."""
 
     source: Sme
     destination: Sme
@@ -148,45 +179,74 @@ class Submission:
     priority_flag: int
     registered_delivery: int
     service_type: str
+    reference: int = 0
+    """By which the parts of a long text are known; see :meth:`Encoded.user_data`."""
+    tells_more: bool = False
+    """Say with each part whether another one follows."""
 
-    def parts(self, reference: int) -> tuple[ShortMessage, ...]:
+    def parts(self, fallback: int = 0) -> tuple[ShortMessage, ...]:
         """The messages to submit, in order (SMS-34).
 
-        :param reference: see :meth:`Encoded.user_data`; not used for a single part.
+        :param fallback: the reference where the core has given none.
         """
-        # SMS-17
+        text, reference = self.text, self.reference or fallback
+        if text.is_long and text.method == "payload":
+            return (self._part(b"", ((c.TLV_MESSAGE_PAYLOAD, text.parts[0]),)),)
+        if len(text.parts) == 1:
+            return (self._part(text.parts[0]),)
         return tuple(
-            ShortMessage(
-                service_type=self.service_type,
-                source=self.source,
-                destination=self.destination,
-                esm_class=UDHI if self.text.udhi else 0,
-                priority_flag=self.priority_flag,
-                validity_period=self.validity_period,
-                registered_delivery=self.registered_delivery,
-                data_coding=self.text.data_coding,
-                short_message=octets,
-            )
-            for octets in self.text.user_data(reference)
+            self._part(octets, (_sar_tlvs(place) if text.method == "sar" else ()) + self._more_tlvs(place))
+            for place, octets in zip(text.places(reference), text.user_data(reference), strict=True)
+        )
+
+    def _more_tlvs(self, place: Part) -> Tlvs:
+        return ((c.TLV_MORE_MESSAGES_TO_SEND, bytes((place.number < place.total,))),) if self.tells_more else ()
+
+    def _part(self, octets: bytes, tlvs: Tlvs = ()) -> ShortMessage:
+        # SMS-17
+        return ShortMessage(
+            service_type=self.service_type,
+            source=self.source,
+            destination=self.destination,
+            esm_class=UDHI if self.text.udhi else 0,
+            priority_flag=self.priority_flag,
+            validity_period=self.validity_period,
+            registered_delivery=self.registered_delivery,
+            data_coding=self.text.data_coding,
+            short_message=octets,
+            tlvs=tlvs,
         )
 
 
-def submission_of(item: Item, link: LinkSettings, now: float) -> Submission | Failure:
+def _sar_tlvs(place: Part) -> Tlvs:
+    return ((c.TLV_SAR_MSG_REF_NUM, place.reference.to_bytes(2, "big")),
+            (c.TLV_SAR_TOTAL_SEGMENTS, bytes((place.total,))),
+            (c.TLV_SAR_SEGMENT_SEQNUM, bytes((place.number,))))
+
+
+def submission_of(item: Item, link: LinkSettings, now: float, ucs2: bool = False) -> Submission | Failure:
     """What to submit for an item, or why nothing can be.
 
     :param now: UTC seconds.
+    :param ucs2: write the text in UTF-16 whatever it is, since the SMSC refused another coding
+        (ERR 8.3, status 104).
     """
     match item.payload:
         case Message():
-            return _submission_of_message(item, item.payload, link.profile, now)
+            return _submission_of_message(item, item.payload, link.profile, now, ucs2)
         case Report():
-            return _submission_of_report(item.payload, link.profile)
+            return _submission_of_report(item.payload, link.profile, ucs2)
         case Notification() | Composing():
             # COMP-7; phones hear of failures alone.
             return Failure(Reason.NOT_SUPPORTED, detail="neither receipts nor typing go to phones")
+        case _:
+            # Phones hear of presence by texts, which the core writes (SMSP-3).
+            return Failure(Reason.NOT_SUPPORTED, detail="no presence goes to phones as such")
 
 
-def _submission_of_message(item: Item, message: Message, profile: Profile, now: float) -> Submission | Failure:
+def _submission_of_message(
+    item: Item, message: Message, profile: Profile, now: float, ucs2: bool,
+) -> Submission | Failure:
     source = sme_of_source(message.origin.address, profile)
     destination = sme_of_target(message.target, profile)
     if source is None:
@@ -199,20 +259,23 @@ def _submission_of_message(item: Item, message: Message, profile: Profile, now: 
     expires_at = item.expires_at if message.expires_at is None else message.expires_at
     if expires_at is not None and expires_at <= now:
         return Failure(Reason.EXPIRED, permanent=False, text="expired before it could be sent")  # SMS-52
-    text = encode_text(message.text, profile)
-    most = min(profile.max_segments, MOST_PARTS)
-    if len(text.parts) > most:  # SMS-37
-        return Failure(Reason.TOO_BIG, text=f"the text needs {len(text.parts)} short messages, at most {most} are sent")
+    try:
+        text = encode_text(message.text, profile, ucs2)
+    except TooLong as fault:  # SMS-37
+        most = min(profile.max_segments, MOST_PARTS)
+        return Failure(Reason.TOO_BIG, text=f"the text needs {fault.parts} short messages, at most {most} are sent")
     return Submission(
         source, destination, text,
         validity_period=validity_period(expires_at, now),
         priority_flag=_priority(message.urgency, profile),
         registered_delivery=int(profile.ask_receipts),
         service_type=profile.service_type,
+        reference=message.serial,
+        tells_more=profile.more_messages,
     )
 
 
-def _submission_of_report(report: Report, profile: Profile) -> Submission | Failure:
+def _submission_of_report(report: Report, profile: Profile, ucs2: bool) -> Submission | Failure:
     """ERR-15: one short text from the number the phone had written to."""
     source = sme_of_source(report.origin, profile)
     destination = sme_of_target(report.recipient, profile)
@@ -221,7 +284,7 @@ def _submission_of_report(report: Report, profile: Profile) -> Submission | Fail
     text = f"Not delivered to {report.origin.user}: {WORDS[report.failure.reason]}"
     # A report is never reported on, so it asks for no receipt.
     return Submission(
-        source, destination, encode_text(text, profile),
+        source, destination, encode_text(text, profile, ucs2),
         validity_period="",
         priority_flag=profile.normal_priority,
         registered_delivery=0,

@@ -18,7 +18,7 @@ from twisted.words.protocols.jabber.error import StreamError
 from twisted.words.protocols.jabber.xmlstream import STREAM_ERROR_EVENT
 
 from iwf import __version__
-from iwf.edge import IIntake, ILanes
+from iwf.edge import IIntake, ILanes, IMemory
 from iwf.ids import Ids
 from iwf.xmpp.elements import Component, component_of
 from iwf.xmpp.handler import ComponentHandler
@@ -72,6 +72,7 @@ class ComponentConnection:
         endpoint: IStreamClientEndpoint,
         intake: IIntake,
         ids: Ids,
+        memory: IMemory,
     ) -> None:
         self._clock = clock
         self._endpoint = endpoint
@@ -84,7 +85,7 @@ class ComponentConnection:
         self._closed: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
         self.handler = ComponentHandler(
-            component, settings, clock, intake, ids, self._on_up, self._on_down
+            component, settings, clock, intake, ids, memory, self._on_up, self._on_down
         )
         self._factory = component_factory(
             settings.domain, settings.secret
@@ -114,8 +115,6 @@ class ComponentConnection:
         self._set_timer(None)
         if self._dialing is not None:
             self._dialing.cancel()
-        if self._stream is None:
-            return succeed(None)
         return self.handler.drain().addCallback(lambda _: self._close())
 
     def _close(self) -> Deferred[None]:
@@ -186,6 +185,7 @@ class XmppEdge(Service):
     """All components of this gateway.
 
     :param reactor: for time and connections.
+    :param memory: has what earlier runs had remembered.
     """
 
     def __init__(
@@ -195,6 +195,7 @@ class XmppEdge(Service):
         intake: IIntake,
         lanes: ILanes,
         ids: Ids,
+        memory: IMemory,
     ) -> None:
         self._connections: list[ComponentConnection] = []
         for one in settings.components:
@@ -205,6 +206,7 @@ class XmppEdge(Service):
                 clientFromString(reactor, one.connect),
                 intake,
                 ids,
+                memory,
             )
             connection.handler.lane = lanes.attach(one.lane, connection.handler, keeps_order=True)
             self._connections.append(connection)

@@ -1,6 +1,6 @@
-"""What the gateway answers by itself: discovery, vCard, ping and the like, simple presence.  Pure.
+"""What the gateway answers by itself: discovery, capabilities, vCard, ping and the like.  Pure.
 
-XMPP-13..19, the table of section 3, XMPP-21 without registration.  Queries to images are answered
+XMPP-13..19 and the table of section 3.  Queries to images are answered
 here and never forwarded.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha1
+from urllib.parse import quote
 
 from attrs import frozen
 from twisted.words.xish.domish import Element
@@ -20,11 +21,22 @@ from iwf.xmpp.elements import (
     Component,
     add,
     attribute,
+    child,
     children,
     octets_of,
     reply,
+    text_of,
 )
-from iwf.xmpp.extensions import NS_MARKERS, NS_RECEIPTS, NS_STATES
+from iwf.xmpp.extensions import (
+    NS_ACTIVITY,
+    NS_MARKERS,
+    NS_MOOD,
+    NS_PLACE,
+    NS_RECEIPTS,
+    NS_STATES,
+    NS_TUNE,
+)
+from iwf.xmpp.prompt import jid_of_prompt
 from iwf.xmpp.reasons import error_reply
 from iwf.xmpp.times import stamp_of_seconds
 
@@ -35,13 +47,17 @@ NS_VCARD = "vcard-temp"
 NS_VERSION = "jabber:iq:version"
 NS_TIME = "urn:xmpp:time"
 NS_LAST = "jabber:iq:last"
+NS_GATEWAY = "jabber:iq:gateway"
 
 # XMPP-16, 17: only what really works.
 GATEWAY_FEATURES = (
-    NS_CAPS, NS_INFO, NS_ITEMS, NS_LAST, NS_VERSION, "jid\\20escaping", NS_PING, NS_TIME, NS_VCARD,
+    NS_CAPS, NS_INFO, NS_ITEMS, NS_GATEWAY, NS_LAST, NS_VERSION, "jid\\20escaping", NS_PING, NS_TIME, NS_VCARD,
 )  # fmt: skip
-IMAGE_FEATURES = (NS_STATES, NS_INFO, "jabber:x:oob", NS_MARKERS, NS_PING, NS_RECEIPTS, NS_VCARD)
-PHONE_FEATURES = (NS_INFO, "jabber:x:oob", NS_PING, NS_RECEIPTS, NS_VCARD)  # COMP-7
+IMAGE_FEATURES = (
+    NS_CAPS, NS_STATES, NS_INFO, "jabber:x:oob", NS_MARKERS, NS_PING, NS_RECEIPTS, NS_VCARD,
+)  # fmt: skip
+PHONE_FEATURES = (NS_CAPS, NS_INFO, "jabber:x:oob", NS_PING, NS_RECEIPTS, NS_VCARD)  # COMP-7
+PERSONAL_NODES = (NS_ACTIVITY, NS_MOOD, NS_TUNE)
 
 
 @frozen
@@ -72,7 +88,7 @@ def may_be_answered(element: Element) -> bool:
 
 def is_image(target: Address, component: Component) -> bool:
     """Whether a local part can stand for a user of the other world (XMPP-13, ADDR-13)."""
-    if component.bridges == TEL:
+    if component.bridges == TEL or component.is_direct:
         return bool(target.user)
     return bool(target.user.rpartition("*")[2]) and "*" in target.user
 
@@ -96,26 +112,6 @@ def answer_iq(iq: Element, component: Component, target: Address, now: float) ->
         return Answered(octets, f"query: {refusal}", ("XMPP-19",))
 
 
-def answer_presence(presence: Element, component: Component, target: Address | None) -> Reading:
-    """Answer what the gateway can answer without knowing anybody's presence.
-
-    :param target: None when the address cannot be read.
-    """
-    type = attribute(presence, "type")
-    if type not in ("subscribe", "probe"):
-        return Ignored("presence", ("XMPP-13",))
-    if target is None or (target.user and not is_image(target, component)):
-        return _answered(_presence(presence, component, "unsubscribed"), rules=("XMPP-13",))
-    if target.user:
-        if type == "probe":
-            # RFC 6121 4.3.2: who may not see somebody is told that he is not subscribed.
-            return _answered(_presence(presence, component, "unsubscribed"), rules=("XMPP-13",))
-        failure = Failure(Reason.NOT_SUPPORTED, text="presence is not bridged")
-        return Answered(octets_of(error_reply(presence, component, failure)), "subscribe")
-    answers = [_presence(presence, component, "subscribed")] if type == "subscribe" else []
-    return _answered(*answers, _available(presence, component), rules=("XMPP-21",))
-
-
 def caps_of(identity: tuple[str, str, str], features: tuple[str, ...]) -> str:
     """The verification string of XEP-0115 5.1 (XMPP-18).
 
@@ -126,41 +122,47 @@ def caps_of(identity: tuple[str, str, str], features: tuple[str, ...]) -> str:
     return b64encode(sha1("".join(parts).encode(), usedforsecurity=False).digest()).decode()
 
 
-def _answered(*stanzas: Element, rules: tuple[str, ...]) -> Answered:
-    return Answered(b"".join(map(octets_of, stanzas)), "presence", rules, refused=False)
+def add_caps(presence: Element, component: Component, of_image: bool) -> None:
+    """Say with an available presence where our features are to be asked for (XMPP-18)."""
+    ver = _ver(component, of_image)
+    add(presence, "c", uri=NS_CAPS, hash="sha-1", node=_caps_node(component), ver=ver)
 
 
-def _presence(request: Element, component: Component, type: str) -> Element:
-    """A presence stanza from the bare JID that was asked to the bare JID that asks."""
-    answer = reply(request, component, type)
-    for name in ("from", "to"):
-        answer.attributes[name] = answer.attributes[name].partition("/")[0]
-    answer.attributes.pop("id", None)
-    return answer
+def features_of(component: Component, of_image: bool) -> tuple[str, ...]:
+    """What images of a component, or the gateway itself, say of themselves (XMPP-16, XMPP-17)."""
+    if not of_image:
+        return GATEWAY_FEATURES
+    if component.bridges == TEL:
+        return PHONE_FEATURES  # RCPT-11
+    if not component.rich:
+        return IMAGE_FEATURES
+    nodes = PERSONAL_NODES + ((NS_PLACE,) if component.locates else ())
+    # XEP-0163: who announces it gets the personal events of those who are subscribed to him.
+    return (*IMAGE_FEATURES, *(f"{node}+notify" for node in nodes))
 
 
-def _available(request: Element, component: Component) -> Element:
-    answer = _presence(request, component, "")
-    ver = caps_of(_identity(None, component), GATEWAY_FEATURES)
-    add(answer, "c", uri=NS_CAPS, hash="sha-1", node=_caps_node(component), ver=ver)
-    return answer
+def _ver(component: Component, of_image: bool) -> str:
+    return caps_of(_identity(component, of_image), features_of(component, of_image))
 
 
 def _caps_node(component: Component) -> str:
     return f"xmpp:{component.spelling}"
 
 
-def _identity(target: Address | None, component: Component) -> tuple[str, str, str]:
-    """Category, type and name (section 3); no target means the gateway itself."""
+def _identity(component: Component, of_image: bool) -> tuple[str, str, str]:
+    """Category, type and name (section 3).  Images have no name, or each would have capabilities of
+    its own to be asked for; their vCards have it."""
     phones = component.bridges == TEL
-    if target is None or not target.user:
-        return ("gateway", "sms", "SMS gateway") if phones else ("gateway", "simple", "SIP gateway")
-    return "client", "sms" if phones else "pc", _display_name(target, component)
+    if of_image:
+        return "client", "sms" if phones else "pc", ""
+    return ("gateway", "sms", "SMS gateway") if phones else ("gateway", "simple", "SIP gateway")
 
 
 def _display_name(target: Address, component: Component) -> str:
     if component.bridges == TEL:
         return target.user
+    if component.is_direct:
+        return f"{target.user}@{target.domain}"
     user, _, domain = target.user.rpartition("*")
     return f"{user}@{domain}" if user else domain
 
@@ -169,15 +171,14 @@ def _display_name(target: Address, component: Component) -> str:
 
 
 def _info(query: Query, answer: Element) -> None:
-    of_image = PHONE_FEATURES if query.component.bridges == TEL else IMAGE_FEATURES  # RCPT-11
-    features = GATEWAY_FEATURES if query.to_gateway else of_image
-    identity = category, type, name = _identity(query.target, query.component)
+    component, of_image = query.component, not query.to_gateway
+    category, type, name = _identity(component, of_image)
     node = attribute(query.payload, "node")
-    if node and node != f"{_caps_node(query.component)}#{caps_of(identity, features)}":
+    if node and node != f"{_caps_node(component)}#{_ver(component, of_image)}":
         raise _Refusal(Reason.UNKNOWN_RECIPIENT)
     info = add(answer, "query", uri=NS_INFO, node=node)
     add(info, "identity", category=category, type=type, name=name)
-    for feature in features:
+    for feature in features_of(component, of_image):
         add(info, "feature", var=feature)
 
 
@@ -194,12 +195,14 @@ def _ping(query: Query, answer: Element) -> None:
 def _vcard(query: Query, answer: Element) -> None:
     card = add(answer, "vCard", uri=NS_VCARD)
     if query.to_gateway:
-        add(card, "FN", _identity(None, query.component)[2])
+        add(card, "FN", _identity(query.component, of_image=False)[2])
         return
     name = _display_name(query.target, query.component)
     add(card, "FN", name)
     add(card, "JABBERID", attribute(answer, "from").partition("/")[0])
-    if query.component.bridges == TEL and name.startswith("+"):
+    if query.component.bridges != TEL:
+        add(card, "URL", f"sip:{quote(name, safe='@:+*!~()')}")
+    elif name.startswith("+"):
         add(add(card, "TEL"), "NUMBER", name)
 
 
@@ -217,6 +220,20 @@ def _time(query: Query, answer: Element) -> None:
     time = add(answer, "time", uri=NS_TIME)
     add(time, "tzo", "+00:00")
     add(time, "utc", stamp_of_seconds(query.now))
+
+
+def _prompt(query: Query, answer: Element) -> None:
+    offer = add(answer, "query", uri=NS_GATEWAY)
+    add(offer, "desc", "Enter the address of the person you want to write to.")
+    add(offer, "prompt", "SIP address or telephone number")
+
+
+def _prompt_set(query: Query, answer: Element) -> None:
+    asked = child(query.payload, "prompt", NS_GATEWAY)
+    jid = jid_of_prompt(text_of(asked) if asked is not None else "", query.component)
+    if not jid:
+        raise _Refusal(Reason.NOT_ACCEPTABLE)
+    add(add(answer, "query", uri=NS_GATEWAY), "jid", jid)
 
 
 def _last(query: Query, answer: Element) -> None:
@@ -237,6 +254,8 @@ _FOR_GATEWAY: dict[tuple[str, str, str], Responder] = {
     ("get", NS_VERSION, "query"): _version,
     ("get", NS_TIME, "time"): _time,
     ("get", NS_LAST, "query"): _last,
+    ("get", NS_GATEWAY, "query"): _prompt,
+    ("set", NS_GATEWAY, "query"): _prompt_set,
 }
 
 

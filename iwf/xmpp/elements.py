@@ -9,7 +9,7 @@ from typing import cast
 from attrs import frozen
 from twisted.words.xish.domish import Element
 
-from iwf.xmpp.jid import prepared_domain
+from iwf.xmpp.jid import address_of_jid, prepared_domain
 from iwf.xmpp.settings import ComponentSettings, XmppSettings
 
 NS_COMPONENT = "jabber:component:accept"
@@ -36,6 +36,20 @@ class Component:
     bridges: str
     ours: frozenset[str]
     """The domains of all our components (LOOP-5)."""
+    is_direct: bool = False
+    """Whether its users are ``user@domain`` of the other world (RFC 7247), not images by alias."""
+    tells_hops: bool = False
+    """Whether messages say how often they may still be passed on (LOOP-2)."""
+    markup: bool = False
+    """Whether markup of texts is passed on (MSG-23)."""
+    phones: str = ""
+    """The component behind which phones are, for users who ask for the JID of a number (XMPP-15)."""
+    rich: bool = False
+    """Whether personal events cross (RICH-1..4)."""
+    locates: frozenset[str] = frozenset()
+    """The keys of users and images who have consented that their location crosses (RICH-4)."""
+    one_resource: bool = False
+    """Whether users see one device of an image, without a name (PIDF-12)."""
     version: str = ""
     started: float = 0.0
     """UTC seconds."""
@@ -46,7 +60,7 @@ def component_of(
 ) -> Component:
     """The value that reading and writing need, from the configuration.
 
-    :raise JidFault: when a configured domain is no domain.
+    :raise JidFault: when a configured domain is no domain, or who is to be located has no JID.
     """
     return Component(
         domain=prepared_domain(settings.domain),
@@ -54,6 +68,13 @@ def component_of(
         lane=settings.lane,
         bridges=settings.bridges,
         ours=frozenset(prepared_domain(one.domain) for one in every.components),
+        is_direct=settings.is_direct,
+        tells_hops=settings.tells_hops,
+        markup=settings.markup,
+        phones=settings.phones,
+        rich=settings.rich,
+        locates=frozenset(address_of_jid(jid).bare().key for jid in settings.location),
+        one_resource=settings.one_resource,
         version=version,
         started=now,
     )

@@ -18,6 +18,14 @@ class Unwritable(Exception):
         self.failure = Failure(reason, text=text)
 
 
+def spelling_of(sender: str, origin: Address) -> str:
+    """The sender as his server spells him, where that is not how we would (ADDR-22)."""
+    if "xn--" not in origin.domain:
+        return ""
+    bare = sender.partition("/")[0]
+    return "" if bare == jid_of_address(origin.bare()) else bare
+
+
 def own_jid(address: Address, component: Component) -> str:
     """The JID of an address in the component's domain, for ``from``.
 

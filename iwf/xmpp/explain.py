@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from twisted.words.xish.domish import Element, elementStream
 
-from iwf.edge import Ignored, Reading
-from iwf.mapping.model import Failure, Item, Refused, Verdict
+from iwf.edge import Ignored, Offered, Reading
+from iwf.mapping.model import (
+    Composing,
+    Failure,
+    Item,
+    Message,
+    Notification,
+    Refused,
+    Report,
+    Verdict,
+)
 from iwf.xmpp.elements import NS_COMPONENT, attribute, component_of, octets_of
 from iwf.xmpp.envelope import Unwritable
 from iwf.xmpp.jid import JidFault, address_of_jid
+from iwf.xmpp.presence.answers import answer_verdict
+from iwf.xmpp.presence.shown import Shown
+from iwf.xmpp.presence.writing import write_presence
 from iwf.xmpp.reasons import error_reply
 from iwf.xmpp.settings import XmppSettings
 from iwf.xmpp.stanzas import read, write
@@ -39,19 +51,26 @@ class Explainer:
         return read(element, component, now)
 
     def answer(self, octets: bytes, verdict: Verdict) -> bytes:
-        """The error stanza for a refused message; nothing for one that was taken."""
+        """The answer to what was refused; nothing to what was taken."""
         element = parse_stanza(octets)
         if element is None or not isinstance(verdict, Refused):
             return b""
         domain = address_of_jid(attribute(element, "to")).domain
         component = next(one for one in self._components if one.domain == domain)
+        if element.name == "presence":
+            reading = read(element, component, 0.0)
+            return (answer_verdict(element, reading.event, verdict, component)
+                    if isinstance(reading, Offered) else b"")
         return octets_of(error_reply(element, component, verdict.failure))
 
     def write(self, item: Item, now: float) -> tuple[str, bytes] | Failure:
         """On which component's stream an item would go, and as what."""
         component = next(one for one in self._components if one.lane == item.lane)
         try:
-            return component.domain, octets_of(write(item, component))
+            if isinstance(item.payload, Message | Report | Notification | Composing):
+                return component.domain, octets_of(write(item, component))
+            stanzas = write_presence(item, component, Shown(), now)
+            return component.domain, b"".join(map(octets_of, stanzas))
         except Unwritable as fault:
             return fault.failure
 

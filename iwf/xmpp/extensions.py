@@ -14,9 +14,11 @@ from twisted.words.xish.domish import Element
 from iwf.mapping.model import Body, Outcome, Want
 from iwf.xmpp.elements import LANG, NS_COMPONENT, attribute, child, children, text_of
 from iwf.xmpp.times import seconds_of_stamp
+from iwf.xmpp.xhtml import NS_XHTML_IM
 
 NS_DELAY = "urn:xmpp:delay"
 NS_LEGACY_DELAY = "jabber:x:delay"
+NS_IDLE = "urn:xmpp:idle:1"
 NS_NICK = "http://jabber.org/protocol/nick"
 NS_OOB = "jabber:x:oob"
 NS_SHIM = "http://jabber.org/protocol/shim"
@@ -28,6 +30,10 @@ NS_RECEIPTS = "urn:xmpp:receipts"
 NS_MARKERS = "urn:xmpp:chat-markers:0"
 NS_STATES = "http://jabber.org/protocol/chatstates"
 NS_HINTS = "urn:xmpp:hints"
+NS_MOOD = "http://jabber.org/protocol/mood"
+NS_ACTIVITY = "http://jabber.org/protocol/activity"
+NS_TUNE = "http://jabber.org/protocol/tune"
+NS_PLACE = "http://jabber.org/protocol/geoloc"
 
 _ENCRYPTIONS = frozenset({
     ("eu.siacs.conversations.axolotl", "encrypted"),
@@ -61,6 +67,8 @@ class Content:
     origin_id: str = ""
     encrypted: bool = False
     corrects: bool = False
+    html: Element | None = None
+    """The text with markup, unread (XEP-0071)."""
     sent_at: float | None = None
     max_forwards: int | None = None
     urgency: int = 0
@@ -173,6 +181,10 @@ def _read_correction(content: Content, element: Element) -> None:
     content.corrects = True
 
 
+def _read_html(content: Content, element: Element) -> None:
+    content.html = content.html or element
+
+
 def _read_origin_id(content: Content, element: Element) -> None:
     content.origin_id = content.origin_id or attribute(element, "id")
 
@@ -206,6 +218,7 @@ _READERS = {
     (NS_AMP, "amp"): _read_amp,
     (NS_EXPIRE, "x"): _read_expire,
     (NS_CORRECT, "replace"): _read_correction,
+    (NS_XHTML_IM, "html"): _read_html,
     (NS_STANZA_ID, "origin-id"): _read_origin_id,
     (NS_RECEIPTS, "request"): _read_request,
     (NS_RECEIPTS, "received"): _read_received,

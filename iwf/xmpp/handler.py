@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
-from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
@@ -16,7 +16,7 @@ from twisted.python.failure import Failure as TwistedFailure
 from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
-from iwf.edge import Answered, Ignored, IIntake, ILane, IOutlet, Offered, Reading
+from iwf.edge import Answered, Ignored, IIntake, ILane, IMemory, IOutlet, Offered, Reading
 from iwf.ids import Ids
 from iwf.mapping.model import (
     Accepted,
@@ -24,16 +24,21 @@ from iwf.mapping.model import (
     Failure,
     Item,
     Message,
+    Notification,
     Reason,
     Receipt,
     Refused,
     Rejected,
+    Report,
     Verdict,
 )
 from iwf.xmpp import stanzas
 from iwf.xmpp.barrier import Barrier, Outcome, State
 from iwf.xmpp.elements import NS_PING, Component, add, attribute, make, octets_of
+from iwf.xmpp.entries import Entries, Entry
 from iwf.xmpp.envelope import Unwritable
+from iwf.xmpp.offers import Offers
+from iwf.xmpp.presence.attendant import Attendant
 from iwf.xmpp.reasons import error_reply
 from iwf.xmpp.settings import ComponentSettings
 from iwf.xmpp.typist import Typist
@@ -41,23 +46,11 @@ from iwf.xmpp.wokkel_door import XMPPHandler
 
 MOST_OWED = 1000
 """Answers kept for the next stream when one breaks."""
-MOST_PENDING = 2000
-"""Messages the core has not judged yet, above which no more are read."""
 DRAIN_TIMEOUT = 2.0
 """Seconds that a stop waits for what is under way."""
 
 _DOWN = Failure(Reason.UNREACHABLE, permanent=False, text="the XMPP server cannot be reached")
 _TOO_BIG = Failure(Reason.TOO_BIG, text="the message is too large")
-
-
-@define(eq=False)
-class _Entry:
-    """An item that was written and is not confirmed."""
-
-    item: Item
-    ref: str
-    done: Deferred[Accepted | Rejected] = field(factory=Deferred)
-    is_settled: bool = False
 
 
 @implementer(IOutlet, IPushProducer)
@@ -79,6 +72,7 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         clock: IReactorTime,
         intake: IIntake,
         ids: Ids,
+        memory: IMemory,
         when_up: Callable[[], None],
         when_down: Callable[[], None],
     ) -> None:
@@ -90,18 +84,18 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         self._ids = ids
         self._when_up = when_up
         self._when_down = when_down
-        self._barrier: Barrier[_Entry] | None = None  # None: no authenticated stream
-        self._in_flight: dict[str, _Entry] = {}
+        self._barrier: Barrier[Entry] | None = None  # None: no authenticated stream
+        self._entries = Entries()
         self._batch: list[bytes] = []
         self._answers: deque[bytes] = deque()  # survive a break of the stream
         self._flush_call: IDelayedCall | None = None
         self._timer: IDelayedCall | None = None
         self._credit = 0
-        self._pending = 0
         self._is_paused = False
-        self._is_holding = False
         self._drain: Deferred[None] | None = None
+        self._offers = Offers(intake, self._hold, self._check_drained)
         self._typist = Typist(component, clock, intake, self._answer)
+        self._attendant = Attendant(component, clock, self._offers.offer, memory, self._answer)
 
     # --- the life of a stream (wokkel) -----------------------------------------------------------
 
@@ -109,11 +103,12 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         """The stream is authenticated; the lane opens when the first ping has come back."""
         self.xmlstream.is_authenticated = True
         self._barrier = Barrier(self._ids.token(), self._clock.seconds())
-        self._is_paused = self._is_holding = False
+        self._is_paused = False
         self.xmlstream.transport.registerProducer(self, True)
         self._append_ping(self._barrier)
         self._flush()
-        self._limit_pending()
+        self._offers.began()
+        self._attendant.up()
         self._when_up()
 
     def connectionLost(self, reason: TwistedFailure) -> None:
@@ -127,10 +122,11 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         self._batch.clear()
         if self._drain is not None:
             self._typist.stop()
+        self._attendant.down()
         self._update_credit()
         if barrier is not None:
             for entry in barrier.lost():
-                self._settle(entry, Rejected(entry.item, _DOWN, retry=True))
+                self._entries.settle(entry, Rejected(entry.item, _DOWN, retry=True))
         self._when_down()
         self._check_drained()
 
@@ -142,6 +138,8 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         drained: Deferred[None] = Deferred()
         self._drain = drained
         self._typist.stop()
+        self._flush()  # what was shown last is taken back after it
+        self._attendant.stop()
         self._update_credit()
         self._flush()
         timeout = self._clock.callLater(DRAIN_TIMEOUT, self._end_drain)
@@ -160,7 +158,7 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
 
     def _check_drained(self) -> None:
         barrier = self._barrier
-        if barrier is None or (barrier.is_clear and not self._pending and not self._answers):
+        if barrier is None or (barrier.is_clear and not self._offers.pending and not self._answers):
             self._end_drain()
 
     def _end_drain(self) -> None:
@@ -176,22 +174,31 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         if not self._typist.wants(item.payload):
             return succeed(Accepted(item))
         try:
-            with_state = self._typist.shows_states(item.payload)
-            octets = octets_of(stanzas.write(item, self._component, with_state))
+            written = self._stanzas_of(item)
         except Unwritable as fault:
             self._log.error("Item {id} cannot be written: {why}", id=item.id, why=str(fault))
             return succeed(Rejected(item, fault.failure))
-        if len(octets) > self._settings.max_outbound:
+        if any(len(octets) > self._settings.max_outbound for octets in written):
             return succeed(Rejected(item, _TOO_BIG))  # MSG-29
-        entry = _Entry(item, stanzas.ref_of_item(item))
-        if entry.ref:
-            self._in_flight.setdefault(entry.ref, entry)
+        if not written:
+            return succeed(Accepted(item))
+        entry = self._entries.add(item, stanzas.ref_of_item(item))
         self._barrier.written(entry)
-        self._batch.append(octets)
+        self._batch += written
         self._schedule_flush()
         if self._barrier.is_long:
             self._append_ping(self._barrier)
         return entry.done
+
+    def _stanzas_of(self, item: Item) -> list[bytes]:
+        """What an item becomes.
+
+        :raise Unwritable: when it cannot be said here.
+        """
+        if isinstance(item.payload, Message | Report | Notification | Composing):
+            with_state = self._typist.shows_states(item.payload)
+            return [octets_of(stanzas.write(item, self._component, with_state))]
+        return self._attendant.stanzas_of(item)
 
     def _answer(self, octets: bytes) -> None:
         """Write an answer with this turn's batch, or on the next stream."""
@@ -228,7 +235,7 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         self._arm_timer()
         self._check_drained()
 
-    def _append_ping(self, barrier: Barrier[_Entry]) -> None:
+    def _append_ping(self, barrier: Barrier[Entry]) -> None:
         us = self._component.spelling
         id = barrier.ping(self._clock.seconds())
         ping = make("iq", type="get", **{"from": us}, to=us, id=id)
@@ -239,19 +246,9 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         if self._barrier is not None and not self._is_paused and not self._batch:
             self._confirm(self._barrier.drained())
 
-    def _confirm(self, entries: list[_Entry]) -> None:
-        for entry in entries:
-            refs = (entry.ref,) if entry.ref else ()
-            self._settle(entry, Accepted(entry.item, refs))
+    def _confirm(self, entries: list[Entry]) -> None:
+        self._entries.confirm(entries)
         self._check_drained()
-
-    def _settle(self, entry: _Entry, news: Accepted | Rejected) -> None:
-        if entry.is_settled:
-            return
-        entry.is_settled = True
-        if self._in_flight.get(entry.ref) is entry:
-            del self._in_flight[entry.ref]
-        entry.done.callback(news)
 
     # --- flow control ----------------------------------------------------------------------------
 
@@ -269,16 +266,11 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
     def stopProducing(self) -> None:
         """The transport is gone (IPushProducer); connectionLost does what is to be done."""
 
-    def _limit_pending(self) -> None:
+    def _hold(self, is_holding: bool) -> None:
         """Read no more while the core is far behind (XMPP-9)."""
-        if self._barrier is None:
-            return
-        if not self._is_holding and self._pending >= MOST_PENDING:
-            self._is_holding = True
-            self.xmlstream.transport.pauseProducing()
-        elif self._is_holding and self._pending <= MOST_PENDING // 2:
-            self._is_holding = False
-            self.xmlstream.transport.resumeProducing()
+        if self._barrier is not None:
+            transport = self.xmlstream.transport
+            (transport.pauseProducing if is_holding else transport.resumeProducing)()
 
     def _update_credit(self) -> None:
         barrier = self._barrier
@@ -370,28 +362,16 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
     def _offer(self, element: Element, reading: Offered) -> None:
         event = reading.event
         if isinstance(event, Receipt):
-            entry = self._in_flight.get(event.ref)
-            if entry is not None and event.failure is not None:
-                # Refused before it was confirmed: the server has not taken it.
-                self._settle(entry, Rejected(entry.item, event.failure))
-                return
-            self._intake.offer(event)
+            if not self._entries.refuse(event):
+                self._intake.offer(event)
         elif isinstance(event, Composing):
             self._typist.read(element, event)
         elif isinstance(event, Message):
             self._typist.read(element, event)
-            self._offer_message(element, event)
+            self._offers.offer(event, partial(self._on_verdict, element))
+        else:
+            self._attendant.read(element, reading)
 
-    def _offer_message(self, element: Element, event: Message) -> None:
-        self._pending += 1
-        self._limit_pending()
-        verdict = self._intake.offer(event)
-        verdict.addCallback(self._on_verdict, element)
-        verdict.addErrback(lambda failure: self._log.failure("No verdict", failure))
-
-    def _on_verdict(self, verdict: Verdict, element: Element) -> None:
-        self._pending -= 1
-        self._limit_pending()
+    def _on_verdict(self, element: Element, verdict: Verdict) -> None:
         if isinstance(verdict, Refused):
             self._answer(octets_of(error_reply(element, self._component, verdict.failure)))
-        self._check_drained()

@@ -85,6 +85,7 @@ ERROR_OF_REASON = {
     Reason.TIMEOUT: ("remote-server-timeout", "wait"),
     Reason.UNREACHABLE: ("remote-server-timeout", "wait"),
     Reason.CONGESTED: ("resource-constraint", "wait"),
+    Reason.TOO_FAST: ("policy-violation", "wait"),  # LOOP-6
     Reason.EXHAUSTED: ("resource-constraint", "wait"),
     Reason.LOOP: ("not-acceptable", "modify"),
     Reason.CONFLICT: ("conflict", "cancel"),

@@ -23,6 +23,18 @@ class ComponentSettings:
     """Octets of one inbound stanza (XMPP-11)."""
     max_outbound: int = 65_536
     """Octets of one outbound stanza; servers end the stream on what is too large for them."""
+    is_direct: bool = False
+    """``scheme = "direct"`` of the configuration."""
+    tells_hops: bool = False
+    """Say in each message how often it may still be passed on (LOOP-2)."""
+    markup: bool = False
+    """Somebody on the far side takes texts with markup (MSG-23)."""
+    phones: str = ""
+    """The domain of the tenant's component for phones, if there is one."""
+    rich: bool = False
+    location: tuple[str, ...] = ()
+    """Bare JIDs."""
+    one_resource: bool = False
 
 
 @frozen

@@ -21,6 +21,7 @@ from iwf.mapping.model import (
     Notification,
     Outcome,
     Party,
+    Presence,
     Reason,
     Receipt,
     Report,
@@ -37,7 +38,7 @@ from iwf.xmpp.elements import (
     make,
     octets_of,
 )
-from iwf.xmpp.envelope import Unwritable, native_jid, own_jid
+from iwf.xmpp.envelope import Unwritable, native_jid, own_jid, spelling_of
 from iwf.xmpp.extensions import (
     NS_DELAY,
     NS_NICK,
@@ -51,17 +52,20 @@ from iwf.xmpp.extensions import (
 from iwf.xmpp.jid import (
     JidFault,
     address_of_jid,
-    jid_of_address,
     prepared_domain,
     split_jid,
 )
+from iwf.xmpp.presence.events import event_of, may_tell
+from iwf.xmpp.presence.reading import read_presence
 from iwf.xmpp.reasons import add_error, error_reply, failure_of_error
 from iwf.xmpp.times import stamp_of_seconds
 from iwf.xmpp.typing import REFRESH
+from iwf.xmpp.xhtml import add_markup, read_markup
 
 _KINDS = {"chat": Kind.CHAT, "headline": Kind.HEADLINE}
 _STALE = 60.0  # MSG-20: seconds after which a text says when it was sent
 _HOPS = 70  # LOOP-2
+MARKUP = "text/html"
 
 
 def ref_of(id: str, to: Address) -> str:
@@ -106,7 +110,7 @@ def read(element: Element, component: Component, now: float) -> Reading:
     if origin.domain in component.ours:
         return Ignored("from one of our own domains", ("LOOP-5",))
     if element.name == "presence":
-        return disco.answer_presence(element, component, target)
+        return read_presence(element, component, origin, target, now)
     if target is None:
         return _malformed(element, component, f"to: {fault}")
     if element.name == "iq":
@@ -143,7 +147,7 @@ def _read_message(
         return _refuse(element, component, Reason.NOT_OFFERED, text, ("MSG-7",))
     content = content_of(element)
     if not content.bodies and not content.subjects and not content.url:
-        return _read_signal(element, content, component, origin, target)
+        return _read_signal(element, content, component, origin, target, now)
     if content.encrypted:
         text = "encrypted messages cannot cross the gateway"
         return _refuse(element, component, Reason.UNSUPPORTED_CONTENT, text, ("MSG-18",))
@@ -156,9 +160,9 @@ def _read_message(
     sender = attribute(element, "from")
     message = Message(
         id=attribute(element, "id"),
-        origin=Party(origin, content.nick, component.lane, _spelling(sender, origin)),
+        origin=Party(origin, content.nick, component.lane, spelling_of(sender, origin)),
         target=target,
-        bodies=bodies,
+        bodies=(*bodies, *_markup(content, bodies, component)),
         kind=kind,
         conversation=content.thread,
         subject=subjects[0].text if subjects else "",
@@ -177,9 +181,11 @@ def _read_message(
 
 
 def _read_signal(
-    element: Element, content: Content, component: Component, origin: Address, target: Address
+    element: Element, content: Content, component: Component, origin: Address, target: Address,
+    now: float,
 ) -> Reading:
-    """A message without content: news of a message of ours, a chat state, or nothing."""
+    """A message without content: news of a message of ours, a chat state, a personal event, or
+    nothing."""
     if content.receipt is not None:
         outcome, id = content.receipt
         if not id:
@@ -189,10 +195,17 @@ def _read_signal(
         if component.bridges == TEL:
             return Ignored("typing does not go to phones", ("COMP-7",))
         sender = attribute(element, "from")
-        party = Party(origin, content.nick, component.lane, _spelling(sender, origin))
+        party = Party(origin, content.nick, component.lane, spelling_of(sender, origin))
         is_active = content.state == "composing"
         state = Composing(party, target, is_active, REFRESH, content.thread, component.lane)
         return Offered(state, ("COMP-3",))
+    aspect = event_of(element)
+    if aspect is not None and target.user:
+        if not may_tell(type(aspect), origin.key, component):
+            return Ignored("a personal event that does not cross", ("RICH-4",))
+        party = Party(origin, "", component.lane, spelling_of(attribute(element, "from"), origin))
+        told = Presence(party, target, aspects=(aspect,), whole=False, lane=component.lane)
+        return Offered(told, ("RICH-1", "RICH-2"))
     return Ignored("nothing that is mapped", ("MSG-11",))
 
 
@@ -218,18 +231,18 @@ def _bodies(content: Content) -> tuple[Body, ...]:
     return bodies if first is None else (first, *bodies[1:])
 
 
+def _markup(content: Content, bodies: tuple[Body, ...], component: Component) -> tuple[Body, ...]:
+    """MSG-23: what the text looks like, where somebody on the far side may want to know."""
+    if content.html is None or not component.markup or not bodies or content.url or content.corrects:
+        return ()
+    markup = read_markup(content.html)
+    return (Body(markup, bodies[0].language, MARKUP),) if markup else ()
+
+
 def _expiry(content: Content, now: float) -> float | None:
     if content.expires_at is None and content.lifetime is not None:
         return (now if content.sent_at is None else content.sent_at) + content.lifetime
     return content.expires_at
-
-
-def _spelling(sender: str, origin: Address) -> str:
-    """The sender as his server spells him, where that is not how we would (ADDR-22)."""
-    if "xn--" not in origin.domain:
-        return ""
-    bare = sender.partition("/")[0]
-    return "" if bare == jid_of_address(origin.bare()) else bare
 
 
 def _key(origin_id: str, sender: str, recipient: str, bodies: tuple[Body, ...]) -> str:
@@ -285,6 +298,8 @@ def write(item: Item, component: Component, with_state: bool = False) -> Element
                 return receipts.write_notification(item, item.payload, component)
             case Composing():
                 return receipts.write_composing(item.payload, component)
+            case _:
+                raise Unwritable(Reason.NOT_SUPPORTED, "presence is no message")
     except JidFault as fault:
         raise Unwritable(Reason.MALFORMED_ADDRESS, str(fault)) from None
 
@@ -311,6 +326,8 @@ def write_message(
     if language:
         stanza.attributes[LANG] = language  # MSG-16
     _add_bodies(stanza, texts, language)
+    if len(message.bodies) > len(texts):
+        add_markup(stanza, next((body.text for body in message.bodies if body.type == MARKUP), ""))  # MSG-22
     if message.subject:
         add(stanza, "subject", legal_text(message.subject))
     if message.conversation:
@@ -318,10 +335,8 @@ def write_message(
     if message.origin.name:
         add(stanza, "nick", legal_text(message.origin.name), NS_NICK)  # MSG-1
     _add_delay(stanza, item, message, component)
-    if message.urgency:
-        headers = add(stanza, "headers", uri=NS_SHIM)
-        urgency = "high" if message.urgency > 0 else "low"
-        add(headers, "header", urgency, name="Urgency")  # MSG-43
+    if message.urgency or component.tells_hops:
+        _add_headers(stanza, message, component)
     if texts and message.wants:
         receipts.add_requests(stanza, message.wants)
     if texts and with_state:
@@ -356,6 +371,14 @@ def _add_bodies(stanza: Element, texts: list[Body], language: str) -> None:
             element = add(stanza, "body", legal_text(body.text))
             if tag != language:
                 element.attributes[LANG] = tag
+
+
+def _add_headers(stanza: Element, message: Message, component: Component) -> None:
+    headers = add(stanza, "headers", uri=NS_SHIM)
+    if message.urgency:
+        add(headers, "header", "high" if message.urgency > 0 else "low", name="Urgency")  # MSG-43
+    if component.tells_hops:
+        add(headers, "header", str(max(0, message.hops)), name="Max-Forwards")  # LOOP-2
 
 
 def _add_delay(stanza: Element, item: Item, message: Message, component: Component) -> None:

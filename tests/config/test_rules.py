@@ -222,6 +222,16 @@ class SipRules(ConfigCase):
         trunk = read(raw).sip.trunks[0]
         self.assertEqual((trunk.next_hop, trunk.allowed_sources), (None, ("192.0.2.0/24", "::1")))
 
+    def test_proxy(self) -> None:
+        """What is about the proxy needs one (SIP-48, SIP-50)."""
+        for key, value in (("loose_route", True), ("keep_alive", "crlf"), ("keep_alive", "options")):
+
+            def spoil(raw: Raw, key: str = key, value: object = value) -> None:
+                del raw["sip"]["trunk"][0]["next_hop"]
+                raw["sip"]["trunk"][0].update({"allowed_sources": ["192.0.2.1"], key: value})
+
+            self.assert_problem(spoil, f"sip.trunk[0].{key}: needs a next_hop")
+
     def test_large(self) -> None:
         """MSG-28: large requests need TCP."""
         told = "sip.trunk[0].trusted_large: needs a next_hop by tcp or tls"
@@ -316,11 +326,8 @@ class Warnings(ConfigCase):
         """Where two entries would do, the operator is told that the first is taken."""
         raw = good()
         second(raw, "xmpp.component", domain="sip2.xmpp.example")
-        second(raw, "smpp.link", name="b", prefixes=["+49", ""])
         self.assert_warning(
-            raw,
-            "xmpp.component[2].serves: sip.example is seen behind xmpp.component[0] already",
-            'smpp.link[1].prefixes: texts to "" go to smpp.link[0]; this link only receives',
+            raw, "xmpp.component[2].serves: sip.example is seen behind xmpp.component[0] already"
         )
 
     def test_idle(self) -> None:

@@ -62,7 +62,7 @@ class ResultTests(ConfigCase):
         raw = good()
         raw["node"].update(
             s2x_type="follow", late_error_notice=False, prefix_sender="always",
-            fold_sip_user=False, map_resource=False, lane_limit=7, stream_limit=3,
+            fold_sip_user=False, map_resource=False, lane_limit=7, stream_limit=3, max_rate=0.5, max_burst=2,
             synchronous="normal", patience={"grace": 2, "notice": 60.5},
         )  # fmt: skip
         found = read(raw)
@@ -74,6 +74,7 @@ class ResultTests(ConfigCase):
         )
         self.assertEqual((gateway.fold_sip_user, gateway.map_resource), (False, False))
         self.assertEqual((gateway.lane_limit, gateway.stream_limit), (7, 3))
+        self.assertEqual((gateway.max_rate, gateway.max_burst), (0.5, 2))
         self.assertEqual(gateway.patience, Patience(grace=2, notice=60.5))
 
     def test_trunk(self) -> None:
@@ -82,7 +83,7 @@ class ResultTests(ConfigCase):
         raw["sip"]["trunk"][0].update(
             name="pbx", next_hop="sip:[2001:DB8::1];transport=TCP", profile="draft", s2x_accept=200,
             s2x_hold=1500, trusted_large=True, charset_parameter=False, cpim="never", receipt_on_200=True,
-            trusted_identity=True,
+            trusted_identity=True, publish=True, publish_in=True, loose_route=True, keep_alive="options", html="only",
             shared=False, window=5, phones=True,
         )  # fmt: skip
         found = read(raw)
@@ -94,16 +95,39 @@ class ResultTests(ConfigCase):
         self.assertEqual((trunk.trusted_large, trunk.charset_parameter), (True, False))
         self.assertEqual((trunk.cpim, trunk.receipt_on_200), ("never", True))
         self.assertEqual((trunk.trusted_identity, trunk.shared, trunk.window), (True, False, 5))
+        self.assertEqual((trunk.publish, trunk.publish_in), (True, True))
+        self.assertEqual((trunk.loose_route, trunk.keep_alive, trunk.html), (True, "options", "only"))
+        self.assertEqual([one.markup for one in found.xmpp.components],
+                         [one.bridges == "sip" for one in found.xmpp.components])
         self.assertTrue(found.gateway.trunks[0].phones)
 
     def test_component_limit(self) -> None:
         """``max_stanza`` is the limit of what goes out, not of what comes in (MSG-29, XMPP-11)."""
         raw = good()
-        raw["xmpp"]["component"][0].update(max_stanza=20_000, window=3)
+        raw["xmpp"]["component"][0].update(max_stanza=20_000, window=3, max_forwards=True)
         found = read(raw)
         self.assertEqual(found.gateway.aliases[0].max_size, 20_000)
         self.assertEqual(found.xmpp.components[0].max_stanza, 262_144)
-        self.assertEqual(found.xmpp.components[0].window, 3)
+        self.assertEqual((found.xmpp.components[0].window, found.xmpp.components[0].tells_hops), (3, True))
+
+    def test_component_presence(self) -> None:
+        """What crosses of presence besides presence itself is switched on by each component, and each
+        knows where its tenant's phones are (XMPP-15, RICH-4, PIDF-12)."""
+        raw = good()
+        plain, _ = read(raw).xmpp.components
+        self.assertEqual((False, (), False, False, "sms.xmpp.example"),
+                         (plain.rich, plain.location, plain.one_resource, plain.is_direct, plain.phones))
+        raw["xmpp"]["component"][0] |= {"rich": True, "location": ["Ben@XMPP.example"], "one_resource": True}
+        rich, _ = read(raw).xmpp.components
+        self.assertEqual((True, ("ben@xmpp.example",), True), (rich.rich, rich.location, rich.one_resource))
+
+    def test_who_is_located(self) -> None:
+        """Only users have a location, not their servers or their devices."""
+        for jid in ("xmpp.example", "ben@xmpp.example/pc", "ben@"):
+            raw = good()
+            raw["xmpp"]["component"][0]["location"] = [jid]
+            (problem,) = self.problems(raw)
+            self.assertIn('xmpp.component[0].location[0]: must be a JID such as "user@example.net"', problem)
 
     def test_link(self) -> None:
         """Everything said of a link reaches the core and the SMPP edge (ERR-13, MSG-41)."""

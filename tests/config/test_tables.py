@@ -22,6 +22,7 @@ BAD_VALUES = [
     ("node.name", "xn--a", "must be a host name"),
     ("node.name", "a" * 64, "must be a host name"),
     ("node.name", 5, "must be a text"),
+    ("xmpp.component[0].rich", "yes", "must be true or false"),
     ("node.state_directory", "", "must not be empty"),
     ("node.synchronous", "off", 'must be "full" or "normal"'),
     ("node.lane_limit", 0, "must be at least 1"),

@@ -149,12 +149,40 @@ class EngineTests(SynchronousTestCase):
                     for n in range(4)]
         self.assertEqual([type(verdict) for verdict in verdicts], [Taken] * 3 + [Refused])
 
+    def test_whose_fault(self) -> None:
+        """A connector that is away or full is the gateway's fault, a queue of one recipient is not (ERR-12)."""
+        away, full = Daemon(), Daemon(gateway=evolve(GATEWAY, lane_limit=0))
+        away.lanes[LANE_X].grant(0)
+        away.clock.advance(GATEWAY.patience.grace + 1)
+        one = Daemon(gateway=evolve(GATEWAY, stream_limit=0))
+        for daemon, of_gateway in ((away, True), (full, True), (one, False)):
+            verdict = daemon.offer(from_ana("hi"))[0]
+            assert isinstance(verdict, Refused)
+            self.assertIs(verdict.failure.of_gateway, of_gateway)
+
+    def test_flood(self) -> None:
+        """Who writes too much to one recipient is refused without a turn, others are not (LOOP-6)."""
+        daemon = Daemon(gateway=evolve(GATEWAY, max_rate=1.0, max_burst=2))
+        verdicts = [daemon.offer(from_ben(str(number)))[0] for number in range(3)]
+        self.assertEqual([type(verdict) for verdict in verdicts], [Taken, Taken, Refused])
+        assert isinstance(verdicts[2], Refused)
+        self.assertEqual(verdicts[2].failure.reason, Reason.TOO_FAST)
+        self.assertIsInstance(daemon.offer(from_ana("hi"))[0], Taken)
+
+    def test_circle(self) -> None:
+        """What goes round is dropped without an error, which would go round as well (LOOP-5)."""
+        daemon = Daemon()
+        verdicts = [daemon.offer(from_ben("same", id="m1"))[0] for _ in range(5)]
+        self.assertEqual([type(verdict) for verdict in verdicts], [Taken] * 5)
+        self.assertNotIn(Taken(""), verdicts[:3])
+        self.assertEqual(verdicts[3:], [Taken("")] * 2)
+
     def test_full_within_a_batch(self) -> None:
         """A crowd that is decided in one transaction cannot pass the limit either (MSG-36)."""
         daemon = Daemon(gateway=evolve(GATEWAY, stream_limit=3))
         verdicts: list[Verdict] = []
-        for _ in range(5):
-            daemon.engine.intake.offer(from_ben()).addCallback(verdicts.append)
+        for number in range(5):
+            daemon.engine.intake.offer(from_ben(id=f"m{number}")).addCallback(verdicts.append)
         daemon.clock.advance(0)
         self.assertEqual([type(verdict) for verdict in verdicts], [Taken] * 3 + [Refused] * 2)
 

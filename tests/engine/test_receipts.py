@@ -95,6 +95,18 @@ class ReceiptTests(SynchronousTestCase):
                 play.news(TRUNK, "r1", outcome)
             self.assertEqual(sorted(play.told(LANE_X), key=str), [DELIVERED, DISPLAYED], order)
 
+    def test_displayed_was_delivered(self) -> None:
+        """What was displayed has been delivered: who asked for that alone hears it, and only once,
+        although the far side says no more than that it was displayed (RFC 5438 7.2.1)."""
+        for wants, told in ((frozenset({Want.DELIVERED}), [DELIVERED]), (BOTH, [DELIVERED, DISPLAYED])):
+            for later in ([], [DELIVERED], [DISPLAYED], [FAILED]):
+                play = Play()
+                play.start(from_ben(wants=wants), TRUNK, "r1")
+                for outcome in [DISPLAYED, *later]:
+                    play.news(TRUNK, "r1", outcome)
+                play.take_it(LANE_X)
+                self.assertEqual(play.told(LANE_X), told, later)
+
     def test_receipts_before_the_answer(self) -> None:
         """Receipts that overtake the answer to their message are told when it comes (SMS-41)."""
         for order in ([DELIVERED, DISPLAYED], [DISPLAYED, DELIVERED], [DELIVERED, DELIVERED]):

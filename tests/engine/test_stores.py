@@ -16,6 +16,7 @@ from iwf.engine.store.sqlite import SqliteStore, StoreError
 from iwf.mapping.model import (
     Address,
     Body,
+    Due,
     Failure,
     Item,
     Kind,
@@ -36,11 +37,13 @@ from iwf.mapping.rows import (
     Early,
     Habit,
     Lease,
+    Leg,
     Noticed,
     Part,
     Queued,
     Row,
     Spelling,
+    Watch,
     key_of,
     query,
 )
@@ -141,14 +144,30 @@ class StoreTests:
         self.assertEqual(rows.all(Delivery, key="k"), (DELIVERY,))
         self.assertEqual(set(rows.all(Delivery, lane="xmpp:x")), {DELIVERY, other})
 
+    def test_look_up_of_what_is_queued(self) -> None:
+        """What a turn sends is found in the outbox, also when that was empty before (MSG-36)."""
+        store = self.written(Turn(sends=(ITEM,)))
+        self.assertEqual(store.load((query(Queued, id=ITEM.id),)).all(Queued, id=ITEM.id),
+                         (Queued.of(ITEM),))
+
     def test_deadlines(self) -> None:
         """The nearest deadline is known, and those that have come are listed in order."""
         store = self.written(Turn(puts=(evolve(DELIVERY, id="b", due=7.0),
                                         evolve(DELIVERY, id="a", due=9.0), DELIVERY)))
         self.assertEqual(store.next_due(), 7.0)
-        self.assertEqual(store.due(9.0, 10), ["b", "a"])
-        self.assertEqual(store.due(9.0, 1), ["b"])
+        self.assertEqual(store.due(9.0, 10), [Due("delivery", "b"), Due("delivery", "a")])
+        self.assertEqual(store.due(9.0, 1), [Due("delivery", "b")])
         self.assertEqual(store.due(6.0, 10), [])
+
+    def test_deadlines_of_several_columns(self) -> None:
+        """The key of a deadline is all the columns of the row's key."""
+        watch = Watch("sip:a@x", "xmpp:b@y", "t", "asked", 1.0, "sip:t", "xmpp:c", True, due=3.0)
+        store = self.written(Turn(puts=(watch, Leg("l1", "sip:a@x", "xmpp:b@y", "t", "sip:t", due=4.0))))
+        self.assertEqual(store.next_due(), 3.0)
+        self.assertEqual(store.due(5.0, 10), [Due("watch", "sip:a@x\nxmpp:b@y\nt"),
+                                               Due("leg", "l1")])
+        rows = store.load((query(Watch, watcher="sip:a@x", presentity="xmpp:b@y"),))
+        self.assertEqual(rows.one(Watch, watcher="sip:a@x", presentity="xmpp:b@y"), watch)
 
     def test_sweep(self) -> None:
         """What may be forgotten is, at most so much at a time; the outbox never."""
@@ -275,7 +294,7 @@ class SqliteStoreTests(StoreTests, SynchronousTestCase):
         store.commit()
         self.assertEqual(store.load((query(Delivery, id="d1"),)).one(Delivery, id="d1"),
                          evolve(DELIVERY, state="sent", due=5.0))
-        self.assertEqual(store.due(6.0, 5), ["d1"])
+        self.assertEqual(store.due(6.0, 5), [Due("delivery", "d1")])
 
     def test_no_database(self) -> None:
         """A file that is no database is refused with its name."""

@@ -40,6 +40,8 @@ _IMDN = """<?xml version="1.0"?><imdn xmlns="urn:ietf:params:xml:ns:imdn"><messa
 </imdn>"""
 _TYPING = """<?xml version="1.0"?><isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>active</state>\
 <contenttype>text/plain</contenttype><refresh>60</refresh></isComposing>"""
+_PIDF = """<?xml version="1.0"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:juliet@example.net">\
+<tuple id="ID-balcony"><status><basic>open</basic></status><note xml:lang="en">here</note></tuple></presence>"""
 _PARTS = "--b\r\nContent-Type: text/html\r\n\r\n<p>Hi&amp;</p>\r\n" \
          "--b\r\nContent-Type: text/plain\r\n\r\nHi\r\n--b--\r\n"
 
@@ -57,6 +59,11 @@ _TYPICAL = (
     ("REGISTER", "sip:example.com", 'Contact: *\r\nExpires: 0\r\nAuthorization: Digest username="a", realm="r", '
                                     'nonce="n", uri="sip:x", response="0", nc=00000001, qop=auth\r\n', ""),
     ("SUBSCRIBE", _ROMEO, "Event: presence\r\nContact: <sip:juliet@192.0.2.9>\r\n", ""),
+    ("SUBSCRIBE", _ROMEO, "Event: presence;id=1\r\nContact: <sip:juliet@192.0.2.9;transport=tcp>;expires=60\r\n"
+                          "Record-Route: <sip:192.0.2.9;lr>, <sip:192.0.2.8>\r\nExpires: 0\r\n"
+                          "Accept: application/pidf+xml;q=0.9, */*\r\n", ""),
+    ("NOTIFY", _ROMEO, "Event: presence\r\nContact: <sip:juliet@192.0.2.9>\r\n"
+                       "Subscription-State: active;expires=60\r\nContent-Type: application/pidf+xml\r\n", _PIDF),
     ("ACK", _ROMEO, "", ""), ("CANCEL", _ROMEO, "", ""),
 )
 

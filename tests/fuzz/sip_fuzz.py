@@ -28,7 +28,7 @@ from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.message import Request, Response, parse_message, response_to
 from iwf.sip.transaction.table import Deliver, ServerTransaction, TransactionTable
 from tests.fuzz.mutate import Mutator
-from tests.standards.stand import REGISTRAR, Stand, settings
+from tests.standards.stand import PHONES, REGISTRAR, Stand, settings
 from tests.support.world import SIP_PORT
 
 #: Seconds of this machine that one message may take in all layers.
@@ -178,7 +178,7 @@ class DaemonUnderFire:
         # Rows on disk, as ever, so that memory tells of the daemon alone.
         self._folder = TemporaryDirectory(prefix="iwf-fuzz-")
         store = SqliteStore(f"{self._folder.name}/iwf.db", "normal")
-        used = settings(REGISTRAR, "example.net") if registrar else settings(senders="example.net")
+        used = settings(REGISTRAR if registrar else PHONES, "example.net")
         self._stand = Stand(used, store)
         self._world = self._stand.world
         self._network = self._world.network

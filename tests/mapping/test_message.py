@@ -204,6 +204,13 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(Core().reason(from_ana("&" * 2000)), Reason.TOO_BIG)
         self.assertEqual(Core().reason(from_ana("\u6f22" * 3100)), Reason.TOO_BIG)
 
+    def test_markup_without_room(self) -> None:
+        """Markup goes with a text as long as there is room for it at the server; the text goes without (MSG-29)."""
+        for length, types in ((100, ["text/plain", "text/html"]), (6000, ["text/plain"])):
+            bodies = (Body("x" * length), Body("<em>" + "x" * length + "</em>", type="text/html"))
+            out = Core().sent(evolve(from_ana(), bodies=bodies))
+            self.assertEqual([body.type for body in out.bodies], types)
+
     def test_expired_on_arrival(self) -> None:
         """What is too late on arrival is taken and dropped, never an error (MSG-40)."""
         turn = Core().turn(from_ana(expires_at=NOW - 1))

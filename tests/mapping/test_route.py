@@ -93,28 +93,6 @@ class Lanes(SynchronousTestCase):
         self.assertEqual(lane(Address(SIP, "u", "acme-sip.example"), "acme"), "sip:acme")
         self.assertIs(lane(Address(SIP, "u", "h.example"), "nobody"), Reason.UNKNOWN_DOMAIN)
 
-    def test_longest_prefix(self) -> None:
-        """A number goes to the link with the longest prefix of it, else to the default."""
-        for number, link in (("+498912", "smpp:german"), ("+4930", "smpp:german"), ("+441", "smpp:world"),
-                             ("12345", "smpp:codes"), ("555", "smpp:world")):
-            self.assertEqual(lane(Address(TEL, number)), link)
-
-    def test_operator_of_a_short_code(self) -> None:
-        """A short code of an operator we have a link to goes to him (ADDR-39)."""
-        self.assertEqual(lane(Address(TEL, "12345", "world")), "smpp:world")
-        self.assertEqual(lane(Address(TEL, "12345", "somebody.else")), "smpp:codes")
-
-    def test_number_without_link(self) -> None:
-        """A number that no link of the tenant serves is nobody's."""
-        self.assertEqual(lane(Address(TEL, "+441"), "acme"), "smpp:british")
-        self.assertIs(lane(Address(TEL, "+491"), "acme"), Reason.UNKNOWN_RECIPIENT)
-        self.assertIs(lane(Address(TEL, "+491"), "nobody"), Reason.UNKNOWN_RECIPIENT)
-
-    def test_alphanumeric_sender(self) -> None:
-        """A name is no number, even where a link takes all numbers (ADDR-41)."""
-        self.assertIs(lane(Address(TEL, "My Bank")), Reason.UNKNOWN_RECIPIENT)
-
-
 class Senders(SynchronousTestCase):
     """Who may speak for whom (SIP-63, LOOP-5)."""
 

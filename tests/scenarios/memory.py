@@ -13,11 +13,11 @@ from iwf.config import Settings, settings_of, with_secret
 from iwf.ids import Ids
 from iwf.service import Daemon
 from iwf.sip.syntax.message import Request, Response, parse_message, response_to
-from iwf.smpp.pdu import ShortMessage, Sme
 from iwf.smpp.reasons import MessageState
 from iwf.smpp.settings import Profile
-from iwf.smpp.smsc import Fate, Handset
-from iwf.smpp.text import decode
+from iwf.smpp.simulator.handset import Fate, Handset
+from iwf.smpp.text.coding import decode
+from iwf.smpp.wire.pdu import ShortMessage, Sme
 from tests.scenarios.host import Host
 from tests.scenarios.stage import (
     NORMALLY,

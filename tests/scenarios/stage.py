@@ -199,7 +199,7 @@ SECTIONS = {
     "prefix_sender": "[node]",
     "s2x_type": "[node]",
     "late_error_notice": "[node]",
-    "stream_limit": "[node]",
+    "stream_limit": "[node]", "max_rate": "[node]",
     "patience.grace": "[node]",
     "patience.next_hop": "[node]",
     "patience.delivery": "[node]",

@@ -11,9 +11,9 @@ from iwf.mapping.cpim import Cpim, Header
 from iwf.mapping.imdn import HEADERS, Imdn
 from iwf.mapping.model import Outcome
 from iwf.sip.syntax.message import Request
-from iwf.smpp.pdu import ShortMessage
 from iwf.smpp.reasons import MessageState
-from iwf.smpp.smsc import Fate, Handset
+from iwf.smpp.simulator.handset import Fate, Handset
+from iwf.smpp.wire.pdu import ShortMessage
 from tests.scenarios.probes.base import JULIET, ROMEO, SIP_ROMEO, M, P, ProbeCase
 from tests.support.world import World, configuration
 

@@ -15,7 +15,7 @@ from twisted.internet.testing import (
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from iwf.edge import IIntake, ILane, ILanes, IOutlet
+from iwf.edge import IIntake, ILane, ILanes, IMemory, IOutlet
 from iwf.ids import Ids
 from iwf.mapping.model import Event, Verdict
 from iwf.sip.edge import SipEdge
@@ -46,11 +46,15 @@ class Datagrams(FakeDatagramTransport):
     """The transport of a UDP socket: ``written`` holds (datagram, address)."""
 
     fault: Exception | None = None
+    unreachable = ""
+    """A host to which the system knows no way."""
     connected: tuple[str, int] | None = None
 
     def write(self, packet: bytes, addr: object = None) -> None:
         if self.fault is not None:
             raise self.fault
+        if self.unreachable and isinstance(addr, tuple) and addr[0] == self.unreachable:
+            raise OSError(101, "Network is unreachable")
         super().write(packet, addr)
 
     def connect(self, host: str, port: int) -> None:
@@ -161,13 +165,13 @@ class Rig:
     """A started edge with everything around it."""
 
     def __init__(self, settings: SipSettings = SETTINGS, connected_socket: Any = lambda own, hop: None,
-                 names: FakeNames | None = None) -> None:
+                 names: FakeNames | None = None, memory: IMemory | None = None) -> None:
         self.reactor = Reactor()
         self.intake = Intake()
         self.lanes = Lanes()
         self.names = names or FakeNames()
         self.edge = SipEdge(settings, self.reactor, self.reactor, self.intake, self.lanes, Ids(1),
-                            Logger(namespace="test"), self.names, connected_socket)
+                            Logger(namespace="test"), self.names, connected_socket, memory=memory)
         self.edge.startService()
 
     def receive(self, octets: bytes, source: Hop = PEER) -> None:

@@ -82,6 +82,7 @@ class ReadTests(SynchronousTestCase):
         """sip:+digits;user=phone stays SIP; its separators and port say nothing about the phone (ADDR-37)."""
         self.assertEqual(read("sip:+1-555-0100@gw.example:5070;user=phone"), Address("sip", "+15550100", "gw.example"))
         self.assertEqual(read("sip:bob@gw.example:5070;user=phone"), Address("sip", "bob", "gw.example:5070"))
+        self.assertEqual(read("sip:70-42@gw.example:5070;user=phone"), Address("sip", "7042", "gw.example"))
 
     def test_port_of_our_own_hosts(self) -> None:
         """An alias of ours with a port is still that alias."""
@@ -128,6 +129,8 @@ class WriteTests(SynchronousTestCase):
         """Only a number behind a host for phones carries user=phone (ADDR-38)."""
         for user, domain, params in (
             ("+15551234567", "sms.sip.example", ";user=phone"),
+            ("7042", "sms.sip.example", ";user=phone"),
+            ("7042", "x.sip.example", ""),
             ("bank", "sms.sip.example", ""),
             ("+15551234567", "x.sip.example", ""),
             ("+1234567890123456", "sms.sip.example", ""),

@@ -122,10 +122,22 @@ class MultipartTests(Case):
         self.assertEqual(self.taken('multipart/mixed; boundary="b"', MIXED.replace(b"\r\n", b"\n")).text, "hello")
 
     def test_required_part(self) -> None:
-        """A part that must not be lost and cannot be taken is refused, and so is a list of recipients (MSG-26)."""
-        for disposition in (b"attachment; handling = required", b"recipient-list"):
-            body = MIXED.replace(b"image/png", b"image/png\r\nContent-Disposition: " + disposition)
-            self.assertEqual(self.refused("multipart/mixed;boundary=b", body).code, 415)
+        """A part that must not be lost and cannot be taken is refused."""
+        body = MIXED.replace(b"image/png", b"image/png\r\nContent-Disposition: attachment; handling = required")
+        self.assertEqual(self.refused("multipart/mixed;boundary=b", body).code, 415)
+
+    def test_list(self) -> None:
+        """A list of recipients is refused as such, whatever its type and whether Require says so or not (MSG-26,
+        RFC 5365)."""
+        for kind in (b"image/png", b"text/plain", b"application/resource-lists+xml"):
+            body = MIXED.replace(b"image/png", kind + b"\r\nContent-Disposition: Recipient-List; handling=optional")
+            refusal = self.refused("multipart/mixed;boundary=b", body)
+            self.assertEqual((refusal.code, refusal.headers), (420, (("Unsupported", "recipient-list-message"),)))
+        whole = request(("Content-Type: text/plain", "Content-Type: application/resource-lists+xml\n"
+                         "Content-Disposition: recipient-list"))
+        refusal = read_content(whole)
+        assert isinstance(refusal, Status)
+        self.assertEqual(refusal.code, 420)
 
     def test_alternative(self) -> None:
         """Of alternatives the last that can be read is taken, for it is the best one."""

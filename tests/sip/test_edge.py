@@ -66,6 +66,23 @@ class InboundTests(SynchronousTestCase):
         self.rig.intake.verdicts[0].callback(Refused(Failure(Reason.UNKNOWN_RECIPIENT)))
         self.assertEqual(self.answers(), [404])
 
+    def test_overload(self) -> None:
+        """When the gateway has too much work peers of its own are told 503, to come back after 5 to 30 s, each after
+        another time; one that comes by a shared proxy is told 480 (SIP-90, ERR-12)."""
+        busy = Refused(Failure(Reason.CONGESTED, False, retry_after=5.0, of_gateway=True))
+        for shared, status in ((False, 503), (True, 480)):
+            self.rig = Rig(evolve(SETTINGS, trunks=(evolve(TRUNK, shared=shared),)))
+            waits = set()
+            for number in range(20):
+                self.rig.receive(octets(changed(MESSAGE_1_1, ("7f3a", f"n{number}"), ("CSeq: 5", f"CSeq: {number}"))))
+                self.rig.intake.verdicts[number].callback(busy)
+                (answer, _), = self.rig.sent()
+                assert isinstance(answer, Response)
+                self.assertEqual(answer.status, status)
+                waits.add(int(answer.get("Retry-After") or "0"))
+            self.assertGreater(len(waits), 5)
+            self.assertTrue(min(waits) >= 5 and max(waits) <= 30, waits)
+
     def test_repetitions(self) -> None:
         """A repeated request is offered once; its answer is repeated for 32 s and then forgotten (timer J)."""
         self.rig.receive(SAMPLE)

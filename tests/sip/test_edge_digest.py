@@ -15,6 +15,7 @@ from iwf.sip.auth.keyring import Keyring, Login
 from iwf.sip.settings import Account, Hop, Identity, RegistrarSettings
 from iwf.sip.syntax.headers import Via
 from iwf.sip.syntax.message import Request, Response, parse_message, response_to
+from iwf.sip.transaction.loops import marked
 from tests.sip.fakes import Rig
 from tests.sip.samples import MESSAGE_1_1, PEER, SETTINGS, TRUNK, changed, item, message, octets
 from tests.sip.test_webstream import WEB_SETTINGS, Web
@@ -184,7 +185,7 @@ class RegisteringTests(Case):
     """A trunk that wants us to register."""
 
     def setUp(self) -> None:
-        self.rig = Rig(evolve(SETTINGS, trunks=(evolve(LOGIN, register=(BEN,)),)))
+        self.rig = Rig(evolve(SETTINGS, trunks=(evolve(LOGIN, register=(BEN,), trusted_identity=True),)))
         self.first = self.request()
         self.grants = self.rig.lanes.lanes["sip:proxy"].grants
 
@@ -228,6 +229,8 @@ class RegisteringTests(Case):
         self.rig.edge.deliver(item())
         sent = self.request()
         self.assertEqual(str(sent.from_.uri), "sip:ben*xmpp.example@sip.example")
+        self.assertEqual(sent.get("P-Asserted-Identity"), "<sip:ben*xmpp.example@sip.example>")   # SIP-64
+        self.assertIs(marked(sent), sent)                                                         # LOOP-3
         self.assertEqual(sent.all("Route"), ["<sip:sr.sip.example;lr>"])
         self.answer(sent, 200)
 
@@ -424,4 +427,4 @@ class HomeTests(Case):
     def test_methods(self) -> None:
         """With a registrar REGISTER is in Allow (SIP-31)."""
         self.rig.receive(octets(changed(MESSAGE_1_1, ("MESSAGE sip", "PUBLISH sip"), ("5 MESSAGE", "5 PUBLISH"))))
-        self.assertEqual(self.response().get("Allow"), "MESSAGE, OPTIONS, REGISTER")
+        self.assertEqual(self.response().get("Allow"), "MESSAGE, OPTIONS, SUBSCRIBE, NOTIFY, REGISTER")

@@ -282,6 +282,19 @@ hi"""))
         written = self.written(message(origin=origin))
         self.assertEqual(str(written.from_.uri), "sip:+15550100@sms.sip.example;user=phone")
 
+    def test_short_code_as_sender(self) -> None:
+        """So does a short code (ADDR-38)."""
+        origin = Party(Address("sip", "7042", "sms.sip.example"))
+        written = self.written(message(origin=origin))
+        self.assertEqual(str(written.from_.uri), "sip:7042@sms.sip.example;user=phone")
+
+    def test_asserted_identity(self) -> None:
+        """A trusted trunk, and no other, is told who the sender is, without his device (SIP-64, RFC 3325)."""
+        self.assertIsNone(self.written(message()).get("P-Asserted-Identity"))
+        written = self.written(message(), trusted_identity=True)
+        self.assertEqual(written.from_.uri.instance(), "pc")
+        self.assertEqual(written.get("P-Asserted-Identity"), "<sip:ben*xmpp.example@x.sip.example>")
+
     def test_spelling(self) -> None:
         """The target is spelled as remembered, in Request-URI and To (ADDR-22, MSG-2)."""
         written = self.written(message(target_spelling="sip:Ana@sip.example"))

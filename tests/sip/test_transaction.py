@@ -6,7 +6,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.ids import Ids
 from iwf.sip.syntax.message import Response, response_to
-from iwf.sip.transaction.table import COOKIE, InviteServerTransaction, Send, State, new_branch
+from iwf.sip.transaction.table import (
+    COOKIE,
+    ClientTransaction,
+    InviteClientTransaction,
+    InviteServerTransaction,
+    Send,
+    State,
+    Stray,
+    new_branch,
+)
 from tests.sip.turns import World, request
 
 
@@ -88,11 +97,12 @@ class ClientTests(SynchronousTestCase):
             self.assertEqual(self.world.table.receive(Response(200, "OK", headers), None, True, 0), [])
 
     def test_misuse(self) -> None:
-        """A branch in use, and methods the machine is not made for, are refused to the caller."""
+        """A branch in use, an ACK, and methods that a machine is not made for are refused to the caller."""
         self.world.start(self.message)
         self.assertRaises(ValueError, self.world.start, self.message)
-        for method in ("INVITE", "ACK"):
-            self.assertRaises(ValueError, self.world.start, request(method, COOKIE + method))
+        self.assertRaises(ValueError, self.world.start, request("ACK", COOKIE + "2"))
+        self.assertRaises(ValueError, ClientTransaction, request("INVITE"), None, True, 0)
+        self.assertRaises(ValueError, InviteClientTransaction, request("OPTIONS"), None, True, 0)
 
     def test_branches(self) -> None:
         """Branches have the cookie and at least 64 random bits, and differ (SIP-22)."""
@@ -279,12 +289,14 @@ class InviteTests(SynchronousTestCase):
         self.assertEqual(self.world.run(100), [(32, "Terminated", None)])
 
     def test_stray_ack(self) -> None:
-        """An ACK that belongs to nothing is dropped, and so is one before the answer (SIP-12)."""
-        self.assertEqual(self.world.receive(request("ACK")), [])
+        """An ACK that belongs to no INVITE is passed on as such, one before the answer is dropped (RFC 3261
+        13.2.2.4, SIP-12)."""
+        for branch in ("1", "2"):
+            ack = request("ACK", COOKIE + branch)
+            self.assertEqual(self.world.receive(ack), [Stray(ack, "source")])
+            self.world.open(request("OPTIONS", COOKIE + branch))
         self.world.open(self.message)
         self.assertEqual(self.world.receive(request("ACK")), [])
-        self.world.open(request("OPTIONS", COOKIE + "2"))
-        self.assertEqual(self.world.receive(request("ACK", COOKIE + "2")), [])
 
     def test_ack_without_cookie(self) -> None:
         """An old peer's ACK matches by the tag of our answer (17.2.3)."""

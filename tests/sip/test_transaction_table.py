@@ -6,17 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.syntax.message import Response, response_to
+from iwf.sip.syntax.message import Request, Response, response_to
 from iwf.sip.transaction.table import (
     COOKIE,
     ClientTransaction,
     Deliver,
+    InviteClientTransaction,
     InviteServerTransaction,
     Output,
     ServerTransaction,
     State,
     Terminated,
     TimedOut,
+    Transaction,
     TransactionTable,
     TransportFailed,
 )
@@ -101,6 +103,13 @@ LEGAL = {
         State.COMPLETED: {State.COMPLETED, State.TERMINATED},
         State.TERMINATED: {State.TERMINATED},
     },
+    InviteClientTransaction: {
+        State.CALLING: {State.CALLING, State.PROCEEDING, State.ACCEPTED, State.COMPLETED, State.TERMINATED},
+        State.PROCEEDING: {State.PROCEEDING, State.ACCEPTED, State.COMPLETED, State.TERMINATED},
+        State.ACCEPTED: {State.ACCEPTED, State.TERMINATED},
+        State.COMPLETED: {State.COMPLETED, State.TERMINATED},
+        State.TERMINATED: {State.TERMINATED},
+    },
     InviteServerTransaction: {
         State.PROCEEDING: {State.PROCEEDING, State.ACCEPTED, State.COMPLETED},
         State.ACCEPTED: {State.ACCEPTED, State.TERMINATED},
@@ -111,7 +120,7 @@ LEGAL = {
 }
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["repeat", "ack", "answer", "wait", "fail"]),
+    st.tuples(st.sampled_from(["repeat", "ack", "answer", "wait", "fail", "cancel"]),
               st.sampled_from([100, 180, 200, 408, 486]),
               st.sampled_from([0.0, 0.1, 0.5, 3.5, 5.0, 32.0, -7.0])),
     max_size=12,
@@ -122,13 +131,13 @@ class EveryStateTests(SynchronousTestCase):
     """Any state with any input."""
 
     @settings(max_examples=200, deadline=None)
-    @given(st.sampled_from(["client", "MESSAGE", "INVITE"]), st.booleans(), steps)
+    @given(st.sampled_from(["client OPTIONS", "client INVITE", "MESSAGE", "INVITE"]), st.booleans(), steps)
     def test_legal(self, kind: str, reliable: bool, path: list[tuple[str, int, float]]) -> None:
         """Whatever comes in whatever order, states follow the tables, every transaction ends once, and
         nothing follows its end."""
         table, now, outputs = TransactionTable(), 50.0, list[Output]()
-        message = request("OPTIONS" if kind == "client" else kind)
-        if kind == "client":
+        message = request(kind.split()[-1])
+        if kind.startswith("client"):
             transaction, outputs = table.start(message, None, reliable, now)
         else:
             outputs = table.receive(message, None, reliable, now)
@@ -143,6 +152,9 @@ class EveryStateTests(SynchronousTestCase):
                 new = table.transport_failed(transaction, now)
             elif what == "ack":
                 new = table.receive(request("ACK", to_tag="t"), None, reliable, now)
+            elif what == "cancel":
+                is_ours = isinstance(transaction, InviteClientTransaction)
+                new = table.cancel(transaction, now) if is_ours else []  # type: ignore[arg-type]
             elif isinstance(transaction, ClientTransaction):
                 new = table.receive(answer, None, reliable, now)
             elif what == "answer":
@@ -150,18 +162,28 @@ class EveryStateTests(SynchronousTestCase):
             else:
                 new = [] if ended else table.receive(message, None, reliable, now)
             self.assertIn(transaction.state, LEGAL[type(transaction)][before])
+            new = [output for output in new if output.transaction is transaction]  # a CANCEL has its own
             self.assertTrue(not ended or not new, (what, new))
             outputs += new
-        finals = [o for o in outputs if isinstance(o, Deliver) and isinstance(o.message,
-                                                                              Response) and o.message.status >= 200]
-        self.assertLessEqual(len(finals), 1)
-        if isinstance(transaction, InviteServerTransaction) and transaction.state is State.PROCEEDING:
-            outputs += table.respond(transaction, response_to(message, 486, to_tag="t"), now)
+        self._ends(table, transaction, message, outputs, now)
+
+    def _ends(self, table: TransactionTable, transaction: Transaction, message: Request, outputs: list[Output],
+              now: float) -> None:
+        """With time it ends, once, and its user heard of it once."""
+        final = isinstance(transaction, InviteServerTransaction | InviteClientTransaction)
+        if final and transaction.state is State.PROCEEDING:
+            answer = response_to(message, 486, to_tag="t")
+            outputs += (table.receive(answer, None, True, now) if isinstance(transaction, ClientTransaction)
+                        else table.respond(transaction, answer, now))  # type: ignore[arg-type]
         while (due := table.next_timer()) is not None:
-            outputs += table.handle_timer(due)
+            outputs += [output for output in table.handle_timer(due) if output.transaction is transaction]
         self.assertEqual(len(table), 0)
         self.assertEqual([type(o) for o in outputs].count(Terminated), 1)
         self.assertIsInstance(outputs[-1], Terminated)
+        finals = [o.message.status for o in outputs if isinstance(o, Deliver) and isinstance(o.message, Response)
+                  and o.message.status >= 200]
         told = [type(o) for o in outputs if isinstance(o, (TimedOut, TransportFailed))]
-        if kind == "client":
+        if isinstance(transaction, ClientTransaction):
+            if isinstance(transaction, InviteClientTransaction) and finals[:1] == [200]:
+                finals = list(set(finals))            # every 2xx is told, and nothing but 2xx
             self.assertEqual(len(finals) + len(told), 1)  # the user hears of the end exactly once

@@ -6,11 +6,12 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
-from iwf.edge import Answered, Ignored, Offered
+from iwf.edge import Answered, Ignored, IReach, Offered
 from iwf.mapping.model import Address, Failure, Message, Reason, Refused, Taken
-from iwf.sip.reasons import ACCEPT
-from iwf.sip.settings import Hop
+from iwf.sip.reasons import ACCEPT, Status
+from iwf.sip.settings import Hop, RegistrarSettings
 from iwf.sip.syntax.checks import validate
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.message import Request, Response, parse_message
@@ -91,11 +92,26 @@ class OrderTests(Receiving):
 
     def test_methods(self) -> None:
         """Methods that exist but are not taken get 405 with Allow, others 501 (SIP-30, 31)."""
-        for name in ("INVITE", "SUBSCRIBE", "NOTIFY", "BYE", "REGISTER", "PUBLISH", "REFER", "UPDATE"):
+        for name in ("INVITE", "REGISTER", "PUBLISH", "REFER", "PRACK", "INFO"):
             response = self.answered(method(name))
-            self.assertEqual((response.status, response.get("Allow")), (405, "MESSAGE, OPTIONS"), name)
+            self.assertEqual((response.status, response.get("Allow")),
+                             (405, "MESSAGE, OPTIONS, SUBSCRIBE, NOTIFY"), name)
         for name in ("message", "FROBNICATE"):
             self.assertEqual(self.answered(method(name)).status, 501)
+
+    def test_unknown_dialogs(self) -> None:
+        """BYE and UPDATE are about a call that we do not know, so 481; MESSAGE and OPTIONS go on as if there were
+        none, and a method that is not taken is 405 all the same (SIP-74, RFC 3261 15.1.2)."""
+        tagged = ("To: <sip:ben*xmpp.example@x.sip.example>", "To: <sip:ben*xmpp.example@x.sip.example>;tag=gone")
+        for name, status in (("BYE", 481), ("UPDATE", 481), ("INVITE", 405), ("PRACK", 405), ("INFO", 405)):
+            asked = request((URI, f"{name} sip:ben*xmpp.example@x.sip.example "), ("5 MESSAGE", f"5 {name}"), tagged)
+            self.assertEqual(self.answered(asked).status, status, name)
+            self.assertEqual(self.answered(method(name)).status, status, name)
+        self.offered(request(tagged))
+        asked = request((URI, "OPTIONS sip:x.sip.example "), ("5 MESSAGE", "5 OPTIONS"), tagged)
+        self.assertEqual(self.answered(asked).status, 200)
+        self.assertEqual(self.answered(request((URI, "PUBLISH sip:x.sip.example "), ("5 MESSAGE", "5 PUBLISH"),
+                                               tagged)).status, 405)
 
     def test_ack_and_cancel(self) -> None:
         """An ACK is never answered; a CANCEL finds nothing to cancel (SIP-12, SIP-24)."""
@@ -140,6 +156,29 @@ class OrderTests(Receiving):
         """Any required extension is 420 with Unsupported, for OPTIONS too (SIP-38)."""
         response = self.answered(request(headers="Require: 100rel, x\nRequire: recipient-list-message\n"))
         self.assertEqual((response.status, response.get("Unsupported")), (420, "100rel, x, recipient-list-message"))
+        asked = request((URI, "OPTIONS sip:x.sip.example "), ("5 MESSAGE", "5 OPTIONS"), headers="Require: x\n")
+        self.assertEqual(self.answered(asked).status, 420)
+
+    def test_gruu(self) -> None:
+        """GRUUs are understood in addresses and not handed out, so that nobody may require them; who merely
+        supports them is served (RFC 5627, SIP-38)."""
+        refusal = self.answered(request(headers="Require: gruu\n"))
+        self.assertEqual((refusal.status, refusal.get("Unsupported")), (420, "gruu"))
+        taken = self.offered(request((URI, "MESSAGE sip:ben*xmpp.example@x.sip.example;gr=pc "),
+                                     headers="Supported: gruu\n"))
+        self.assertEqual(taken.target.instance, "pc")
+
+    def test_strict_router(self) -> None:
+        """A strict router in front of us has put our Route into the Request-URI; the target is the last Route
+        (RFC 3261 16.4); another Route is of no meaning here."""
+        routes = "Route: <sip:other.example;lr>, <sip:ben*xmpp.example@x.sip.example>\n"
+        for station in ("iwf.sip.example", "192.0.2.20", "x.sip.example"):
+            asked = request((URI, f"MESSAGE sip:{station};lr "), headers=routes)
+            self.assertEqual(self.offered(asked).target, BEN_AT_X)
+        self.assertEqual(self.offered(request(headers="Route: <sip:iwf.sip.example;lr>\n")).target, BEN_AT_X)
+        self.assertEqual(self.answered(request((URI, "MESSAGE sip:other.example;lr "), headers=routes)).status, 404)
+        self.assertEqual(self.answered(request((URI, "MESSAGE sip:iwf.sip.example;lr "),
+                                               headers="Route: <sip:x\n")).status, 400)
 
     def test_merged(self) -> None:
         """A request that is in hand by another way is 482 (SIP-25)."""
@@ -171,6 +210,20 @@ class OrderTests(Receiving):
         self.offered(asked)
 
 
+@implementer(IReach)
+class Reach:
+    """A gateway with or without something behind it."""
+
+    def __init__(self, up: bool, mapped: bool) -> None:
+        self._up, self._mapped = up, mapped
+
+    def is_up(self, edge: str) -> bool:
+        return self._up and edge == "sip"
+
+    def maps(self, target: Address) -> bool:
+        return self._mapped
+
+
 class OptionsTests(Receiving):
     """Is anybody there? (SIP-34)"""
 
@@ -180,13 +233,33 @@ class OptionsTests(Receiving):
             response = self.answered(options(target))
             self.assertEqual(response.status, 200, target)
             self.assertEqual((response.get("Allow"), response.get("Accept"), response.get("Supported")),
-                             ("MESSAGE, OPTIONS", ACCEPT, ""))
+                             ("MESSAGE, OPTIONS, SUBSCRIBE, NOTIFY", f"{ACCEPT}, application/pidf+xml", ""))
+            self.assertEqual(response.get("Allow-Events"), "presence")
 
     def test_user(self) -> None:
         """OPTIONS to a user is 200 when he can be mapped, else 404."""
         self.assertEqual(self.answered(options("sip:ben*xmpp.example@x.sip.example")).status, 200)
         self.assertEqual(self.answered(options("sip:%FF@x.sip.example")).status, 404)
         self.assertEqual(self.answered(options("sip:ben@192.0.2.20")).status, 404)
+
+    def test_extensions(self) -> None:
+        """Supported names what is implemented: with a registrar that is Path (SIP-38)."""
+        home = RegistrarSettings("home.example")
+        uas = UserAgentServer(evolve(SETTINGS, registrar=home))
+        reading = uas.judge(options("sip:x.sip.example"), PEER, NOW)
+        assert isinstance(reading, Status)
+        self.assertEqual(dict(reading.headers)["Supported"], "path")
+
+    def test_reach(self) -> None:
+        """The gateway says 503 with Retry-After while nothing is up behind it; a user is 404 where his address
+        means nobody (SIP-34)."""
+        for up, maps, gateway, user in ((True, True, 200, 200), (False, True, 503, 200), (True, False, 200, 404)):
+            uas = UserAgentServer(SETTINGS, reach=Reach(up, maps))
+            for target, expected in (("sip:x.sip.example", gateway), ("sip:nobody@x.sip.example", user)):
+                reading = uas.judge(options(target), PEER, NOW)
+                assert isinstance(reading, Status)
+                self.assertEqual(reading.code, expected, (up, maps, target))
+                self.assertEqual("Retry-After" in dict(reading.headers), expected == 503)
 
     def test_max_forwards(self) -> None:
         """OPTIONS ends here, so Max-Forwards 0 is fine (SIP-13)."""
@@ -226,15 +299,19 @@ Content-Length: 0
                         .startswith(b"SIP/2.0 404 Not Found\r\n"))
 
     def test_fault_of_the_gateway(self) -> None:
-        """A fault of the whole gateway is 503 with Retry-After on a trunk of our own, else 480 (ERR-12, XMPP-10)."""
-        down = Failure(Reason.UNREACHABLE, False, retry_after=30.0)
-        busy = Failure(Reason.CONGESTED, False, retry_after=5.0)
+        """A fault of the whole gateway is 503 with Retry-After on a trunk of our own, else 480; what concerns one
+        sender or recipient is never 503 (ERR-12, XMPP-10, LOOP-6)."""
+        down = Failure(Reason.UNREACHABLE, False, retry_after=30.0, of_gateway=True)
+        busy = Failure(Reason.CONGESTED, False, retry_after=5.0, of_gateway=True)
+        stream = Failure(Reason.CONGESTED, False, retry_after=10.0)
+        flood = Failure(Reason.TOO_FAST, False, retry_after=5.0)
         no_number = Failure(Reason.CONGESTED, False)
         ours = evolve(TRUNK, shared=False)
         for failure, trunk, status, wait in (
             (down, ours, 503, "30"), (busy, ours, 503, "5"), (down, TRUNK, 480, "30"), (busy, TRUNK, 480, "5"),
             (no_number, ours, 480, None),                             # ADDR-49
-            (down, evolve(ours, hold=3.0), 480, "30"),                # may be the recipient's
+            (stream, ours, 480, "10"), (flood, ours, 480, "5"),
+            (evolve(down, of_gateway=False), evolve(ours, hold=3.0), 480, "30"),   # the recipient's own server
             (Failure(Reason.UNAVAILABLE, False, retry_after=9.0), ours, 480, "9"),
         ):
             response = parse_message(answer(request(), Refused(failure), trunk))

@@ -12,6 +12,7 @@ from iwf.sip.transaction.table import (
     Output,
     Send,
     ServerTransaction,
+    Stray,
     TransactionTable,
 )
 
@@ -49,7 +50,7 @@ class World:
             if isinstance(output, Send):
                 message = parse_message(output.octets)
                 detail = message.method if isinstance(message, Request) else message.status
-            elif isinstance(output, Deliver):
+            elif isinstance(output, Deliver | Stray):
                 detail = output.message.method if isinstance(output.message,
                                                              Request) else output.message.status
             self.log.append((round(self.now, 3), type(output).__name__, detail))

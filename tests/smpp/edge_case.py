@@ -24,19 +24,12 @@ from iwf.mapping.model import (
     Rejected,
     Verdict,
 )
-from iwf.smpp import constants as c
 from iwf.smpp.esme import SmppEdge
-from iwf.smpp.pdu import (
-    BindResp,
-    Nothing,
-    Pdu,
-    ShortMessage,
-    Sme,
-    decode,
-    encode,
-)
-from iwf.smpp.pdu import Body as PduBody
 from iwf.smpp.settings import LinkSettings, SmppSettings
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.codec import decode, encode
+from iwf.smpp.wire.pdu import BindResp, Nothing, Pdu, ShortMessage, Sme
+from iwf.smpp.wire.pdu import Body as PduBody
 
 LINK = LinkSettings("op", "smpp:op", "tcp:127.0.0.1:2775", "iwf", "secret", window=3)
 TEXT = ShortMessage(source=Sme(1, 1, "491701234567"), destination=Sme(5, 0, "X000000001"), short_message=b"hi")

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import (
-    Bind,
-    BindResp,
-    Body,
-    Nothing,
-    Pdu,
-    ShortMessage,
-    decode,
-    encode,
-)
-from iwf.smpp.session import Session
-from iwf.smpp.states import (
+from iwf.smpp.session.session import Session
+from iwf.smpp.session.states import (
     Noted,
     Output,
     Received,
@@ -22,6 +11,9 @@ from iwf.smpp.states import (
     Timers,
     Transmit,
 )
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.codec import decode, encode
+from iwf.smpp.wire.pdu import Bind, BindResp, Body, Nothing, Pdu, ShortMessage
 
 START = 1_700_000_000.0
 TIMERS = Timers()

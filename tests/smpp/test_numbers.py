@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.mapping.model import Address
 from iwf.smpp.numbers import address_of_sme, sme_of_source, sme_of_target
-from iwf.smpp.pdu import Sme
 from iwf.smpp.settings import LinkSettings, Profile
+from iwf.smpp.wire.pdu import Sme
 
 GERMAN = Profile(country_code="49", national_prefix="0")
 

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import struct
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.smpp import constants as c
-from iwf.smpp.framing import PduFramer
-from iwf.smpp.pdu import (
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.codec import decode, encode
+from iwf.smpp.wire.framing import PduFramer
+from iwf.smpp.wire.pdu import (
+    Alert,
     Bind,
     BindResp,
     Body,
+    Cancel,
     MessageResp,
+    MultiMessage,
+    MultiResp,
     Nothing,
     Opaque,
     Outbind,
     Pdu,
     PduFault,
+    Query,
+    QueryResp,
+    Replace,
     ShortMessage,
     Sme,
-    decode,
-    encode,
     response,
     tlv,
     tlv_number,
@@ -86,6 +93,44 @@ class SampleTests(SynchronousTestCase):
         self.assertEqual(tlv_number(pdu.body.tlvs, c.TLV_MESSAGE_STATE), 2)
         self.assertEqual(encode(pdu), bytes.fromhex(RECEIPT))
 
+    def test_operations_on_messages(self) -> None:
+        """query_sm, its answer, cancel_sm, replace_sm and alert_notification, field by field."""
+        phone, number = Sme(1, 1, "491701234567"), Sme(5, 0, "X1")
+        phone_octets, number_octets = "0101 343931373031323334353637 00", "0500 583100"
+        for command, octets, body in (
+            (c.QUERY_SM, "613100" + number_octets, Query("a1", number)),
+            (c.QUERY_SM | c.RESPONSE, "613100 00 05 01", QueryResp("a1", "", 5, 1)),
+            (c.CANCEL_SM, "00 613100" + number_octets + phone_octets, Cancel("", "a1", number, phone)),
+            (c.REPLACE_SM, "613100" + number_octets + "00 00 01 00 02 6869", Replace(
+                "a1", number, registered_delivery=1, short_message=b"hi")),
+            (c.ALERT_NOTIFICATION, phone_octets + number_octets + "04220001 00", Alert(
+                phone, number, ((c.TLV_MS_AVAILABILITY_STATUS, b"\0"),))),
+        ):
+            wire = bytes.fromhex(octets)
+            self.check((struct.pack("!LLLL", 16 + len(wire), command, 0, 7) + wire).hex(), Pdu(command, 7, body=body))
+
+    def test_multi(self) -> None:
+        """submit_multi to a phone and to a list, and the answer with the phone that failed."""
+        phone = Sme(1, 1, "491701234567")
+        body = "00 0500 583100 02 01 0101 343931373031323334353637 00 02 616c6c00 000000 00 00 00 00 00 00 02 6869"
+        answer = "613100 01 0101 343931373031323334353637 00 0000000b"
+        for command, octets, value in (
+            (c.SUBMIT_MULTI, body, MultiMessage((phone, "all"), ShortMessage(
+                source=Sme(5, 0, "X1"), short_message=b"hi"))),
+            (c.SUBMIT_MULTI | c.RESPONSE, answer, MultiResp("a1", ((phone, c.RINVDSTADR),))),
+        ):
+            wire = bytes.fromhex(octets)
+            self.check((struct.pack("!LLLL", 16 + len(wire), command, 0, 7) + wire).hex(), Pdu(command, 7, body=value))
+
+    def test_multi_faults(self) -> None:
+        """A destination that is neither phone nor list is refused, and so are more than 254 (SMPP 3.4 5.2.24)."""
+        wire = bytes.fromhex("00 0500 583100 01 07")
+        fault = self.assertRaises(PduFault, decode, struct.pack(
+            "!LLLL", 16 + len(wire), c.SUBMIT_MULTI, 0, 7) + wire)
+        self.assertEqual(fault.status, c.RINVDESTFLAG)
+        fault = self.assertRaises(PduFault, encode, Pdu(c.SUBMIT_MULTI, 1, body=MultiMessage((Sme(),) * 255)))
+        self.assertEqual(fault.status, c.RINVNUMDESTS)
+
     def test_odd_values(self) -> None:
         """Values outside the defined sets are carried, not refused."""
         wire = (
@@ -124,8 +169,8 @@ class SampleTests(SynchronousTestCase):
             self.assertEqual(decode(wire).body, body)
 
     def test_any_command_is_carried(self) -> None:
-        """Commands that are not used, or not known, are carried with their octets and status."""
-        for command in (c.QUERY_SM, c.CANCEL_SM, c.REPLACE_SM, c.SUBMIT_MULTI, c.ALERT_NOTIFICATION, 0x111, 0x10201):
+        """Commands without a body of their own, or not known, are carried with their octets and status."""
+        for command in (0x111, 0x112, 0x113, 0x10201, c.CANCEL_SM | c.RESPONSE):
             pdu = Pdu(command, 9, 0x410, Opaque(b"anything"))
             self.assertEqual(decode(encode(pdu)), pdu)
 
@@ -259,6 +304,17 @@ bodies: st.SearchStrategy[tuple[int, Body]] = st.one_of(
         Bind, short_texts, short_texts, short_texts, octet, octet, octet, texts)),
     st.tuples(st.just(c.BIND_RECEIVER | c.RESPONSE), st.builds(BindResp, short_texts, tlvs)),
     st.tuples(st.just(c.OUTBIND), st.builds(Outbind, short_texts, short_texts)),
+    st.tuples(st.just(c.SUBMIT_MULTI), st.builds(
+        MultiMessage, st.lists(st.one_of(smes, texts), max_size=5).map(tuple),
+        message_bodies.map(lambda body: evolve(body, destination=Sme())))),
+    st.tuples(st.just(c.SUBMIT_MULTI | c.RESPONSE), st.builds(
+        MultiResp, texts, st.lists(st.tuples(smes, st.integers(0, 0xFFFFFFFF)), max_size=5).map(tuple), tlvs)),
+    st.tuples(st.just(c.QUERY_SM), st.builds(Query, texts, smes)),
+    st.tuples(st.just(c.QUERY_SM | c.RESPONSE), st.builds(QueryResp, texts, times, octet, octet)),
+    st.tuples(st.just(c.CANCEL_SM), st.builds(Cancel, short_texts, texts, smes, smes)),
+    st.tuples(st.just(c.REPLACE_SM), st.builds(
+        Replace, texts, smes, times, times, octet, octet, st.binary(max_size=255), tlvs)),
+    st.tuples(st.just(c.ALERT_NOTIFICATION), st.builds(Alert, smes, smes, tlvs)),
 )
 pdus = st.builds(
     lambda pair, sequence, status: Pdu(pair[0], sequence, status, pair[1]),

@@ -9,19 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import (
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.codec import decode, encode
+from iwf.smpp.wire.pdu import (
+    Alert,
     Bind,
     BindResp,
+    Cancel,
     MessageResp,
     Nothing,
-    Opaque,
     Outbind,
     Pdu,
+    Query,
+    QueryResp,
     ShortMessage,
     Sme,
-    decode,
-    encode,
 )
 
 try:
@@ -143,14 +145,18 @@ class OracleTests(SynchronousTestCase):
         ):
             self.agree(Pdu(command, 5, body=Nothing()), getattr(operations, name)(seqNum=5))
 
-    def test_unread_bodies(self) -> None:
-        """Commands that we carry unread are carried whole."""
-        for theirs in (
-            operations.QuerySM(seqNum=4, message_id=b"1", source_addr=b"222"),
-            operations.CancelSM(seqNum=4, message_id=b"1", source_addr=b"222", destination_addr=b"49"),
-            operations.AlertNotification(seqNum=4, source_addr=b"222", esme_addr=b"49"),
+    def test_operations_on_messages(self) -> None:
+        """query_sm, its answer, cancel_sm, replace_sm and alert_notification agree."""
+        source, target = Sme(0, 0, "222"), Sme(0, 0, "49")
+        for theirs, body in (
+            (operations.QuerySM(seqNum=4, message_id=b"1", source_addr=b"222"), Query("1", source)),
+            (operations.CancelSM(seqNum=4, message_id=b"1", source_addr=b"222", destination_addr=b"49"),
+             Cancel("", "1", source, target)),
+            (operations.AlertNotification(seqNum=4, source_addr=b"222", esme_addr=b"49"), Alert(source, target)),
+            (operations.QuerySMResp(seqNum=4, message_id=b"1", final_date=None, error_code=0,
+                                    message_state=pdu_types.MessageState.DELIVERED), QueryResp("1", "", 2, 0)),
         ):
             wire = PDUEncoder().encode(theirs)
             pdu = decode(wire)
-            self.assertIsInstance(pdu.body, Opaque)
+            self.assertEqual(pdu.body, body)
             self.assertEqual(encode(pdu), wire)

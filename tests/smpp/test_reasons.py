@@ -108,8 +108,9 @@ class AnswerTests(SynchronousTestCase):
     """In deliver_sm_resp."""
 
     def test_table(self) -> None:
-        """ERR 8.5: what can pass is 64, a recipient that does not exist 65, any other refusal 66."""
-        for reason in Reason:
+        """ERR 8.5: what can pass is 64, a recipient that does not exist 65, any other refusal 66; "too fast" 58."""
+        self.assertEqual(status_of_failure(Failure(Reason.TOO_FAST, permanent=False)), 0x58)
+        for reason in set(Reason) - {Reason.TOO_FAST}:
             self.assertEqual(status_of_failure(Failure(reason, permanent=False)), 0x64)
             self.assertEqual(status_of_failure(Failure(reason)), 0x65 if reason in NOBODY else 0x66, reason)
 

@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.mapping.model import Outcome, Reason
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import ShortMessage, Tlvs
 from iwf.smpp.reasons import MessageState
 from iwf.smpp.receipts import (
     ReceiptFields,
@@ -18,6 +16,8 @@ from iwf.smpp.receipts import (
     receipt_of,
 )
 from iwf.smpp.settings import Profile
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.pdu import ShortMessage, Tlvs
 
 PLAIN = Profile()
 DELIVERED = MessageState.DELIVERED
@@ -91,6 +91,13 @@ class TextTests(SynchronousTestCase):
             self.assertIsNone(read(text), text)
         self.assertIsNone(read("id:1", (state(77),)))
 
+    def test_intermediate(self) -> None:
+        """A failure in an intermediate notification is not the end; only a delivery is (SMS-40)."""
+        for stat, expected in (("UNDELIV", MessageState.ENROUTE), ("EXPIRED", MessageState.ENROUTE),
+                               ("ACCEPTD", MessageState.ENROUTE), ("DELIVRD", DELIVERED)):
+            message = ShortMessage(esm_class=c.ESM_INTERMEDIATE, short_message=f"id:1 stat:{stat}".encode())
+            self.assertEqual(read_receipt(message, PLAIN), ReceiptFields("1", expected))
+
     def test_unusual_state_tlv(self) -> None:
         """A state that no table knows leaves the word of the text."""
         self.assertEqual(read("id:1 stat:DELIVRD", (state(77),)), ReceiptFields("1", DELIVERED))
@@ -150,6 +157,13 @@ class IdTests(SynchronousTestCase):
         for in_response, in_text in (("10", "16"), ("1000", "0001000")):
             self.assertNotEqual(canonical_response_id(in_response, "as_is"), canonical_receipt_id("", in_text, "as_is"))
 
+    def test_giant(self) -> None:
+        """Digits without end are an id like any other, and no number."""
+        giant = "9" * 5000
+        for id_format in ("as_is", "hex_resp_dec_dlr", "dec_resp_hex_dlr", "numeric"):
+            self.assertEqual(canonical_response_id(giant, id_format), giant)
+            self.assertEqual(canonical_receipt_id(giant, giant, id_format), giant)
+
     def test_only_ascii_digits(self) -> None:
         """What only looks like a number to a programming language is none."""
         for text in ("1_0", "\u0661\u0662", "0x10", "+10", ""):
@@ -179,7 +193,7 @@ class NeutralTests(SynchronousTestCase):
             (MessageState.DELIVERED, Outcome.DELIVERED, None), (MessageState.EXPIRED, Outcome.FAILED, Reason.EXPIRED),
             (MessageState.DELETED, Outcome.FAILED, Reason.DELETED),
             (MessageState.UNDELIVERABLE, Outcome.FAILED, Reason.UNAVAILABLE),
-            (MessageState.ACCEPTED, Outcome.PROCESSED, None), (MessageState.UNKNOWN, Outcome.UNKNOWN, None),
+            (MessageState.ACCEPTED, Outcome.STORED, None), (MessageState.UNKNOWN, Outcome.UNKNOWN, None),
             (MessageState.REJECTED, Outcome.FORBIDDEN, Reason.NOT_ALLOWED),
             (MessageState.SKIPPED, Outcome.FAILED, Reason.UNAVAILABLE),
         ):

@@ -6,18 +6,8 @@ import struct
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import (
-    Bind,
-    BindResp,
-    MessageResp,
-    Nothing,
-    Opaque,
-    Pdu,
-    decode,
-)
-from iwf.smpp.session import LAST_SEQUENCE
-from iwf.smpp.states import (
+from iwf.smpp.session.session import LAST_SEQUENCE
+from iwf.smpp.session.states import (
     BindRefused,
     Bound,
     Closing,
@@ -31,6 +21,9 @@ from iwf.smpp.states import (
     Timers,
     Transmit,
 )
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.codec import decode
+from iwf.smpp.wire.pdu import Alert, Bind, BindResp, MessageResp, Nothing, Opaque, Outbind, Pdu
 from tests.smpp.session_peer import MESSAGE, START, Peer
 
 
@@ -111,6 +104,18 @@ class MatrixTests(SynchronousTestCase):
     ALWAYS = frozenset({c.ENQUIRE_LINK, c.UNBIND})
     FROM_ESME = ALWAYS | {c.SUBMIT_SM, c.SUBMIT_MULTI, c.DATA_SM, c.QUERY_SM, c.CANCEL_SM, c.REPLACE_SM}
     FROM_SMSC = ALWAYS | {c.DELIVER_SM, c.DATA_SM, c.ALERT_NOTIFICATION}
+
+    def test_announce(self) -> None:
+        """outbind before the bind, alert_notification after it: sent, and nothing is waited for."""
+        peer = Peer(Role.SMSC)
+        peer.session.announce(c.OUTBIND, Outbind("smsc", "pw"), START)
+        self.assertEqual([pdu.body for pdu in peer.sent()], [Outbind("smsc", "pw")])
+        peer.bind()
+        peer.session.announce(c.ALERT_NOTIFICATION, Alert(), START)
+        self.assertEqual([pdu.command for pdu in peer.sent()], [c.ALERT_NOTIFICATION])
+        self.assertEqual(peer.session.outstanding, 0)
+        for command in (c.OUTBIND, c.DELIVER_SM):
+            self.assertRaises(ValueError, peer.session.announce, command, Nothing(), START)
 
     def test_from_us(self) -> None:
         """What we may send follows the table; anything else is a fault of the caller."""

@@ -8,14 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import (
-    MessageResp,
-    Pdu,
-    decode,
-    encode,
-)
-from iwf.smpp.states import (
+from iwf.smpp.session.states import (
     Closing,
     Ending,
     Received,
@@ -24,6 +17,9 @@ from iwf.smpp.states import (
     State,
     Transmit,
 )
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.codec import decode, encode
+from iwf.smpp.wire.pdu import MessageResp, Pdu
 from tests.smpp.session_peer import MESSAGE, Peer
 
 

@@ -1,4 +1,4 @@
-"""Alphabets of short messages."""
+"""What data_coding says about user data."""
 
 from __future__ import annotations
 
@@ -7,87 +7,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.smpp.settings import Profile
-from iwf.smpp.text import (
-    NotText,
-    coding_name,
-    decode,
-    gsm_fits,
-    gsm_octets,
-    gsm_septets,
-    gsm_text,
-    message_class,
-)
+from iwf.smpp.text.coding import NotText, coding_name, coding_of, decode, is_packed, message_class
 
 PLAIN = Profile()
-
-#: 3GPP TS 23.038 6.2.1 as rows of sixteen; ESC stands at 1B.
-TABLE = (
-    "@£$¥èéùìòÇ\nØø\rÅå",
-    "Δ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ",
-    " !\"#¤%&'()*+,-./",
-    "0123456789:;<=>?",
-    "¡ABCDEFGHIJKLMNO",
-    "PQRSTUVWXYZÄÖÑÜ§",
-    "¿abcdefghijklmno",
-    "pqrstuvwxyzäöñüà",
-)
-EXTENSION = {
-    0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€",
-}
-
-
-class DefaultAlphabetTests(SynchronousTestCase):
-    """GSM 03.38, one septet per octet."""
-
-    def test_table(self) -> None:
-        """Every septet but ESC is the character of the standard, both ways (SMS-27)."""
-        for septet in set(range(128)) - {0x1B}:
-            character = TABLE[septet >> 4][septet & 15]
-            self.assertEqual(gsm_text(bytes([septet])), character)
-            self.assertEqual(gsm_octets(character), bytes([septet]))
-
-    def test_extension(self) -> None:
-        """The ten extended characters take ESC and a septet, both ways."""
-        for septet, character in EXTENSION.items():
-            self.assertEqual(gsm_text(bytes([0x1B, septet])), character)
-            self.assertEqual(gsm_octets(character), bytes([0x1B, septet]))
-            self.assertEqual(gsm_septets(character), 2)
-
-    def test_nothing_else_fits(self) -> None:
-        """127 characters and 10 extended ones are in the alphabet, and no other."""
-        fitting = {chr(point) for point in range(0x3000) if gsm_fits(chr(point))}
-        self.assertEqual(fitting, (set("".join(TABLE)) - {"\x1b"}) | set(EXTENSION.values()))
-
-    def test_unlisted_escape(self) -> None:
-        """ESC and a septet without extension reads as that septet's character (SMS-28)."""
-        self.assertEqual(gsm_text(b"a\x1bbc"), "abc")
-        self.assertEqual(gsm_text(b"\x1b\x00"), "@")
-
-    def test_double_escape(self) -> None:
-        """ESC ESC reads as a space (SMS-28)."""
-        self.assertEqual(gsm_text(b"a\x1b\x1bb"), "a b")
-
-    def test_escape_at_the_end(self) -> None:
-        """A lone ESC at the end reads as nothing."""
-        self.assertEqual(gsm_text(b"\x61\x62\x1b"), "ab")
-
-    def test_no_septet(self) -> None:
-        """Octets over 7F are no septets and read as U+FFFD, also after ESC."""
-        self.assertEqual(gsm_text(b"\xc3a\x1b\xa9"), "\ufffda\ufffd")
-
-    def test_look_alikes_do_not_fit(self) -> None:
-        """Backtick, small c with cedilla, tab, Greek capitals like Latin ones and decomposed
-        accents are not in the alphabet."""
-        for text in ("`", "ç", "\t", "ΑΒ", "e\u0301", "’", "\x1b"):
-            self.assertFalse(gsm_fits(text), ascii(text))
-
-    @settings(max_examples=100, deadline=None)
-    @given(st.text(alphabet=sorted((set("".join(TABLE)) - {"\x1b"}) | set(EXTENSION.values()))))
-    def test_identity(self, text: str) -> None:
-        """What is written is what is read, and costs what was counted."""
-        octets = gsm_octets(text)
-        self.assertEqual(gsm_text(octets), text)
-        self.assertEqual(len(octets), gsm_septets(text))
 
 
 class DecodeTests(SynchronousTestCase):
@@ -154,13 +76,31 @@ class DecodeTests(SynchronousTestCase):
         """Line ends are LF (SMS-27)."""
         self.assertEqual(decode(b"a\r\nb\rc\nd", 0, PLAIN), "a\nb\nc\nd")
 
+    def test_national(self) -> None:
+        """The header's tables hold where the coding is septets, and nowhere else (SMS-29)."""
+        for data_coding, profile, coding in (
+            (0, PLAIN, "gsm:1:3"), (0xF1, PLAIN, "gsm:1:3"), (1, PLAIN, "ascii"),
+            (1, Profile(ia5_is_gsm=True), "gsm:1:3"),
+            (0, Profile(default_alphabet="gsm_packed"), "gsm:1:3"), (0, Profile(default_alphabet="latin1"), "latin-1"),
+            (8, PLAIN, "utf-16-be"), (8, Profile(ucs2="le"), "utf-16-le"),
+        ):
+            self.assertEqual(coding_of(data_coding, profile, 1, 3), coding)
+
+    def test_packed(self) -> None:
+        """Septets are packed where the operator says so, in the default alphabet alone."""
+        packed = Profile(default_alphabet="gsm_packed")
+        self.assertEqual([is_packed(coding, packed) for coding in (0, 1, 3, 4, 8, 0x10, 0x18, 0xC8)],
+                         [True, False, False, False, False, True, False, True])
+        self.assertFalse(is_packed(0, PLAIN))
+
     def test_message_class(self) -> None:
         """Classes are read from both groups that have them (3GPP TS 23.038 4)."""
         self.assertEqual([message_class(coding) for coding in (0, 8, 0x10, 0x12, 0xF1, 0xF6, 0xC0)],
                          [None, None, 0, 2, 1, 2, None])
 
     @settings(max_examples=200, deadline=None)
-    @given(st.binary(max_size=300), st.integers(0, 255), st.sampled_from(["gsm_unpacked", "ascii", "latin1"]))
+    @given(st.binary(max_size=300), st.integers(0, 255),
+           st.sampled_from(["gsm_unpacked", "gsm_packed", "ascii", "latin1"]))
     def test_any_octets(self, octets: bytes, data_coding: int, alphabet: str) -> None:
         """Any octets are a text without surrogates, or no text at all; nothing else happens."""
         if coding_name(data_coding) is None:

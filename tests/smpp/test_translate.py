@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from iwf.mapping.model import (
     Address,
     Body,
     Failure,
+    Fragment,
     Item,
     Kind,
     Message,
@@ -21,10 +24,11 @@ from iwf.mapping.model import (
     Receipt,
     Report,
 )
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import Pdu, ShortMessage, Sme, decode, encode
 from iwf.smpp.settings import LinkSettings, Profile
 from iwf.smpp.translate import Submission, reading_of, submission_of, validity_period
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.codec import decode, encode
+from iwf.smpp.wire.pdu import Pdu, ShortMessage, Sme
 
 NOW = 1_772_359_500.0  # 2026-03-01T10:05:00Z
 LINK = LinkSettings("op", "smpp:op", "tcp:127.0.0.1:2775", "iwf", "secret", deliver_hold=2.0)
@@ -80,22 +84,73 @@ class InboundTests(SynchronousTestCase):
         """A short code is in the domain of its operator (ADDR-39)."""
         self.assertEqual(self.message(evolve(TEXT, destination=Sme(3, 0, "4455"))).target, Address("tel", "4455", "op"))
 
+    def fragment(self, pdu: ShortMessage, link: LinkSettings = LINK) -> Fragment:
+        reading = read(pdu, link=link)
+        assert isinstance(reading, Offered) and isinstance(reading.event, Fragment), reading
+        return reading.event
+
     def test_part(self) -> None:
-        """A part of a long text is a text of its own without its header."""
-        first = self.message(evolve(TEXT, esm_class=0x40, short_message=bytes.fromhex("050003070201") + b"Hello "))
-        self.assertEqual(first.text, "Hello ")
+        """A part of a long text is a fragment: what the message is without its text, the octets without
+        their header, and how they are read (SMS-35)."""
+        first = self.fragment(evolve(TEXT, esm_class=0x40, short_message=bytes.fromhex("050003070201") + b"Hello "))
+        self.assertEqual((first.total, first.number, first.coding), (2, 1, "gsm"))
+        self.assertEqual(bytes.fromhex(first.octets), b"Hello ")
+        self.assertEqual(first.message, evolve(self.message(TEXT), bodies=()))
+
+    def test_part_codings(self) -> None:
+        """The coding of a part names national tables; packed septets are unpacked (SMS-29, SMS-31)."""
+        packed = evolve(LINK, profile=Profile(default_alphabet="gsm_packed"))
+        for changes, link, coding, octets in (
+            ({"short_message": bytes.fromhex("0b 240103 250101 0003070201") + b"\x07"}, LINK, "gsm:1:3", b"\x07"),
+            ({"short_message": bytes.fromhex("050003070201 d83d"), "data_coding": 8}, LINK, "utf-16-be", b"\xd8\x3d"),
+            ({"short_message": bytes.fromhex("050003070201 c2")}, packed, "gsm", b"a"),
+            ({"short_message": bytes.fromhex("06080400070201 61")}, packed, "gsm", b"a"),
+        ):
+            found = self.fragment(evolve(TEXT, esm_class=0x40, **changes), link)
+            self.assertEqual((found.coding, bytes.fromhex(found.octets)), (coding, octets))
+
+    def test_part_by_tlvs(self) -> None:
+        """sar_ TLVs say the same as a header; without all three of them they say nothing (SMS-35)."""
+        tlvs = ((c.TLV_SAR_MSG_REF_NUM, b"\0\7"), (c.TLV_SAR_TOTAL_SEGMENTS, b"\2"), (c.TLV_SAR_SEGMENT_SEQNUM, b"\2"))
+        found = self.fragment(evolve(TEXT, tlvs=tlvs))
+        self.assertEqual((found.total, found.number, found.octets), (2, 2, b"hi".hex()))
+        for some in (tlvs[:2], tlvs[1:], (*tlvs[:2], (c.TLV_SAR_SEGMENT_SEQNUM, b"\3")), (
+                tlvs[0], (c.TLV_SAR_TOTAL_SEGMENTS, b"\1\1"), tlvs[2])):
+            self.assertEqual(self.message(evolve(TEXT, tlvs=some)).text, "hi")
+
+    def test_references(self) -> None:
+        """Parts belong together by operator, phone, number, reference, its width and the total, on
+        whatever link they come (SMS-35)."""
+        def part(octets: str, link: LinkSettings = LINK, **changes: Any) -> str:
+            return self.fragment(evolve(TEXT, esm_class=0x40, short_message=bytes.fromhex(octets), **changes),
+                                 link).reference
+
+        same = part("050003070201 61")
+        twin = LinkSettings("op2", "smpp:op2", "tcp:127.0.0.1:2775", "iwf", "secret", operator="op")
+        self.assertEqual(part("050003070202 62", twin), same)
+        others = {part("050003080201 61"), part("050003070301 61"), part("06080400070201 61"),
+                  part("050003070201 61", source=Sme(1, 1, "491701234568")),
+                  part("050003070201 61", destination=Sme(5, 0, "X000000002")),
+                  part("050003070201 61", evolve(LINK, name="else"))}
+        self.assertEqual(len(others | {same}), 7)
+
+    def test_the_only_part(self) -> None:
+        """A text of one part is a text, header or not."""
+        only = evolve(TEXT, esm_class=0x40, short_message=bytes.fromhex("050003070101") + b"hi")
+        self.assertEqual(self.message(only), self.message(TEXT))
+
+    def test_binary_dropped(self) -> None:
+        """Where the operator would repeat it, what is no text is taken and dropped (SMS-23)."""
+        link = evolve(LINK, profile=Profile(binary="drop"))
+        for changes in ({"data_coding": 4}, {"protocol_id": 0x7F}):
+            reading = read(evolve(TEXT, **changes), link=link)
+            assert isinstance(reading, Answered)
+            self.assertEqual((decode(reading.answer).status, reading.refused), (0, False))
 
     def test_keys(self) -> None:
-        """The same part again has the same key, another part another; plain texts have none,
-        since a phone may well send the same words twice."""
-        def part(number: int) -> ShortMessage:
-            return evolve(TEXT, esm_class=0x40, short_message=bytes((5, 0, 3, 7, 2, number)) + b"ha")
-
+        """Texts that the SMSC numbers are known when they come again; others have no key, since a
+        phone may well send the same words twice."""
         self.assertEqual(self.message(TEXT).key, "")
-        one, two = self.message(part(1)).key, self.message(part(2)).key
-        self.assertTrue(one)
-        self.assertNotEqual(one, two)
-        self.assertEqual(one, self.message(part(1)).key)
         referenced = evolve(TEXT, tlvs=((c.TLV_USER_MESSAGE_REFERENCE, b"\0\1"),))
         self.assertTrue(self.message(referenced).key)
         self.assertNotEqual(self.message(referenced).key,
@@ -201,11 +256,52 @@ class OutboundTests(SynchronousTestCase):
     def test_long_text(self) -> None:
         """A long text is several messages that differ in their user data alone (SMS-34)."""
         submission = self.submission(evolve(OUTBOUND, bodies=(Body("a" * 161),)))
-        first, second = submission.parts(0x2A)
+        first, second = evolve(submission, reference=0x2A).parts()
         self.assertEqual(first.short_message, bytes.fromhex("0500032a0201") + b"a" * 153)
         self.assertEqual(second.short_message, bytes.fromhex("0500032a0202") + b"a" * 8)
         self.assertEqual(first.esm_class, 0x40)
         self.assertEqual(evolve(first, short_message=b""), evolve(second, short_message=b""))
+
+    def test_reference(self) -> None:
+        """The parts of a text carry the number the core gave it, at every attempt (SMS-33)."""
+        for serial, octet in ((1, 1), (256, 0), (511, 255)):
+            message = evolve(OUTBOUND, bodies=(Body("a" * 161),), serial=serial)
+            self.assertEqual([part.short_message[3] for part in self.submission(message).parts()], [octet, octet])
+
+    def test_sar(self) -> None:
+        """With TLVs there is no header and no bit in esm_class (SMS-34)."""
+        message = evolve(OUTBOUND, bodies=(Body("a" * 161),), serial=0x107)
+        first, second = self.submission(message, Profile(long_texts="sar", reference_bits=16)).parts()
+        self.assertEqual((first.esm_class, first.short_message, second.short_message), (0, b"a" * 152, b"a" * 9))
+        self.assertEqual(second.tlvs, ((c.TLV_SAR_MSG_REF_NUM, b"\1\7"), (c.TLV_SAR_TOTAL_SEGMENTS, b"\2"),
+                                       (c.TLV_SAR_SEGMENT_SEQNUM, b"\2")))
+        [only] = self.submission(OUTBOUND, Profile(long_texts="sar")).parts()
+        self.assertEqual((only.tlvs, only.short_message), ((), b"hi"))
+
+    def test_more_messages(self) -> None:
+        """Where the operator wants to know, each part says whether another one follows."""
+        message = evolve(OUTBOUND, bodies=(Body("a" * 307),), serial=1)
+        for method, others in (("udh", 0), ("sar", 3)):
+            parts = self.submission(message, Profile(long_texts=method, more_messages=True)).parts()
+            self.assertEqual([part.tlvs[others:] for part in parts],
+                             [((c.TLV_MORE_MESSAGES_TO_SEND, more),) for more in (b"\1", b"\1", b"\0")])
+        [only] = self.submission(OUTBOUND, Profile(more_messages=True)).parts()
+        self.assertEqual(only.tlvs, ())
+
+    def test_payload(self) -> None:
+        """A long text goes whole in message_payload, a short one as ever (SMS-34)."""
+        profile = Profile(long_texts="payload")
+        [long] = self.submission(evolve(OUTBOUND, bodies=(Body("a" * 161),)), profile).parts()
+        self.assertEqual((long.short_message, long.esm_class, long.tlvs),
+                         (b"", 0, ((c.TLV_MESSAGE_PAYLOAD, b"a" * 161),)))
+        [short] = self.submission(OUTBOUND, profile).parts()
+        self.assertEqual((short.short_message, short.tlvs), (b"hi", ()))
+
+    def test_again_in_utf16(self) -> None:
+        """For an SMSC that refuses the coding the same text is had in UTF-16 (ERR 8.3, status 104)."""
+        submission = submission_of(item(OUTBOUND), LINK, NOW, ucs2=True)
+        assert isinstance(submission, Submission)
+        self.assertEqual([(part.data_coding, part.short_message) for part in submission.parts()], [(8, b"\0h\0i")])
 
     def test_too_long(self) -> None:
         """More parts than the operator allows: nothing is sent (SMS-37)."""

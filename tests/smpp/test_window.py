@@ -17,12 +17,13 @@ from iwf.mapping.model import (
     Reason,
     Rejected,
 )
-from iwf.smpp import constants as c
-from iwf.smpp.pdu import MessageResp, Nothing, Pdu, ShortMessage
-from iwf.smpp.segments import References
+from iwf.smpp.session.delivery import Awaited, Credit, Output, Part, Rebind
+from iwf.smpp.session.states import Ending, Late, Noted, Resolved
+from iwf.smpp.session.window import DOUBT, LONGEST_THROTTLED, Window
 from iwf.smpp.settings import LinkSettings, Profile
-from iwf.smpp.states import Ending, Late, Resolved
-from iwf.smpp.window import SLOW, Credit, Output, Part, Window
+from iwf.smpp.text.segments import References
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.pdu import MessageResp, Nothing, Pdu, ShortMessage
 
 NOW = 1_700_000_000.0
 LINK = LinkSettings("op", "smpp:op", "tcp:127.0.0.1:2775", "iwf", "secret", window=3)
@@ -34,15 +35,21 @@ def item(name: str, text: str = "hi", attempts: int = 0, target: str = "+4917012
 
 
 class Link:
-    """A window and the submits it has let out."""
+    """A window and the submits it has let out, over the binds A, B and so on."""
 
-    def __init__(self, link: LinkSettings = LINK, is_open: bool = True) -> None:
+    def __init__(self, link: LinkSettings = LINK, binds: str = "A") -> None:
         self.now = NOW
         self.window = Window(link, References(0), NOW)
         self.sent: list[Part] = []
-        if is_open:
-            self.window.open()
-            assert self.window.take() == [Credit(link.window)]
+        self.binds = list(binds)
+        for bind in binds:
+            self.window.open(bind)
+        assert self.window.take() == [Credit(link.window * count) for count in range(1, len(binds) + 1)]
+
+    def shut(self, bind: str = "A") -> None:
+        self.window.shut(bind)
+        if bind in self.binds:
+            self.binds.remove(bind)
 
     def put(self, *items: Item) -> Link:
         for one in items:
@@ -51,8 +58,22 @@ class Link:
         return self
 
     def pump(self) -> None:
-        while (part := self.window.next_part(len(self.sent))) is not None:
-            self.sent.append(part)
+        for bind in self.binds * 2:
+            while (part := self.window.next_part(bind, len(self.over(bind)), self.now)) is not None:
+                self.sent.append(part)
+
+    def over(self, bind: str) -> list[Part]:
+        """What has no answer yet over a bind."""
+        return [part for part in self.sent if part.bind == bind]
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, with all timers on the way."""
+        end = self.now + seconds
+        while (due := self.window.next_timer()) is not None and due <= end:
+            self.now = max(self.now, due)
+            self.window.handle_timer(self.now)
+            self.pump()
+        self.now = end
 
     def answer(
         self, index: int, status: int = 0, message_id: str = "id", command: int = c.SUBMIT_SM | c.RESPONSE,
@@ -72,7 +93,7 @@ class Link:
         return [part.message for part in self.sent]
 
     def result(self) -> Accepted | Rejected:
-        [output] = self.window.take()
+        [output] = [output for output in self.window.take() if not isinstance(output, Noted)]
         assert isinstance(output, Accepted | Rejected), output
         return output
 
@@ -84,13 +105,13 @@ class DeliveryTests(SynchronousTestCase):
         """An accepted text has the canonical id of its answer (SMS-19)."""
         link = Link(evolve(LINK, profile=Profile(id_format="hex_resp_dec_dlr"))).put(item("a"))
         link.answer(0, message_id="38601FA")
-        self.assertEqual(link.result(), Accepted(item("a"), ("59113978",)))
+        self.assertEqual(link.result(), Accepted(item("a"), ("59113978",), peer="smpp:op"))
 
     def test_empty_id(self) -> None:
         """An SMSC that gives no id accepts all the same."""
         link = Link().put(item("a"))
         link.answer(0, message_id="")
-        self.assertEqual(link.result(), Accepted(item("a"), ()))
+        self.assertEqual(link.result(), Accepted(item("a"), (), peer="smpp:op"))
 
     def test_window(self) -> None:
         """Never more unanswered submits than the window, whatever the items (SMS-7)."""
@@ -111,7 +132,7 @@ class DeliveryTests(SynchronousTestCase):
         link.answer(0, message_id="1")
         self.assertEqual(link.window.take(), [])
         link.answer(0, message_id="2")
-        self.assertEqual(link.result(), Accepted(item("long", "x" * 400), ("1", "2", "3")))
+        self.assertEqual(link.result(), Accepted(item("long", "x" * 400), ("1", "2", "3"), peer="smpp:op"))
 
     def test_first_failure_counts(self) -> None:
         """A long text fails with its first failed part; the rest is not sent."""
@@ -126,7 +147,6 @@ class DeliveryTests(SynchronousTestCase):
     def test_statuses(self) -> None:
         """What can pass is tried again, RSUBMITFAIL once only, all else is final (ERR 8.3)."""
         for status, attempts, reason, retry in (
-            (c.RTHROTTLED, 5, Reason.CONGESTED, True), (c.RMSGQFUL, 5, Reason.CONGESTED, True),
             (c.RSYSERR, 5, Reason.UNAVAILABLE, True), (c.RINVBNDSTS, 5, Reason.UNREACHABLE, True),
             (c.RSUBMITFAIL, 0, Reason.UNAVAILABLE, True), (c.RSUBMITFAIL, 1, Reason.UNAVAILABLE, False),
             (c.RX_T_APPN, 0, Reason.UNAVAILABLE, False), (c.RINVDSTADR, 0, Reason.UNKNOWN_RECIPIENT, False),
@@ -160,6 +180,34 @@ class DeliveryTests(SynchronousTestCase):
         assert isinstance(result, Rejected)
         self.assertEqual((result.failure.reason, result.retry), (Reason.NOT_ACCEPTABLE, False))
 
+    def test_coding_not_understood(self) -> None:
+        """RINVDCS: the text goes once more as UCS-2, and only once (ERR 8.3)."""
+        link = Link().put(item("a", "x" * 200))
+        link.answer(0, c.RINVDCS)
+        self.assertEqual([message.data_coding for message in link.messages()], [0, 8, 8])
+        link.answer(0, c.RINVDCS)
+        for number in range(3):
+            link.answer(0, message_id=str(number))
+        self.assertEqual(link.result(), Accepted(item("a", "x" * 200), ("0", "1", "2"), peer="smpp:op"))
+        link.put(item("b"))
+        link.answer(0, c.RINVDCS)
+        link.answer(0, c.RINVDCS)
+        result = link.result()
+        assert isinstance(result, Rejected)
+        self.assertIs(result.failure.reason, Reason.UNSUPPORTED_CONTENT)
+
+    def test_coding_is_remembered(self) -> None:
+        """The next attempt is in UCS-2 as well: parts of one coding and parts of another are no text."""
+        link = Link().put(item("a", "x" * 200))
+        link.answer(0, c.RINVDCS)
+        link.answer(0, c.RINVDCS)
+        link.answer(0, message_id="1")
+        link.answer(0, c.RSYSERR)
+        link.window.take()
+        link.sent.clear()
+        link.put(item("a", "x" * 200, attempts=1))
+        self.assertEqual([(part.number, part.message.data_coding) for part in link.sent], [(1, 8), (2, 8)])
+
     def test_expiry_not_understood(self) -> None:
         """RINVEXPIRY: the same part goes again without validity, once (ERR 8.3)."""
         timed = evolve(item("a"), expires_at=NOW + 60)
@@ -179,7 +227,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_closed(self) -> None:
         """Without a connection items go back at once, to be tried again."""
-        link = Link(is_open=False).put(item("a"))
+        link = Link(binds="").put(item("a"))
         result = link.result()
         assert isinstance(result, Rejected)
         self.assertEqual((result.failure.reason, result.retry), (Reason.UNREACHABLE, True))
@@ -187,19 +235,19 @@ class ConnectionTests(SynchronousTestCase):
     def test_shut(self) -> None:
         """When the connection goes, credit goes first, then what was not sent goes back."""
         link = Link(evolve(LINK, window=1)).put(item("sent"), item("waiting"))
-        link.window.shut()
+        link.shut()
         credit, rejected = link.window.take()
         self.assertEqual(credit, Credit(0))
         assert isinstance(rejected, Rejected)
         self.assertEqual((rejected.item.id, rejected.failure.reason, rejected.retry),
                          ("waiting", Reason.UNREACHABLE, True))
-        link.window.shut()
+        link.shut()
         self.assertEqual(link.window.take(), [])
 
     def test_answer_while_shutting(self) -> None:
         """What was sent before may still be accepted."""
         link = Link().put(item("a"))
-        link.window.shut()
+        link.shut()
         link.window.take()
         link.answer(0)
         self.assertIsInstance(link.result(), Accepted)
@@ -214,7 +262,7 @@ class AgainTests(SynchronousTestCase):
         link = Link().put(long)
         first = link.messages()
         link.answer(0, message_id="1")
-        link.answer(0, c.RTHROTTLED)
+        link.answer(0, c.RSYSERR)
         link.answer(0, message_id="3")
         link.window.take()
         link.put(item("other", "x" * 200))
@@ -222,7 +270,7 @@ class AgainTests(SynchronousTestCase):
         link.put(evolve(long, attempts=1))
         self.assertEqual(link.messages(), [first[1]])
         link.answer(0, message_id="2")
-        self.assertEqual(link.result(), Accepted(evolve(long, attempts=1), ("1", "2", "3")))
+        self.assertEqual(link.result(), Accepted(evolve(long, attempts=1), ("1", "2", "3"), peer="smpp:op"))
 
     def test_answered_late(self) -> None:
         """What was answered late is not sent again either (SMS-18)."""
@@ -231,7 +279,7 @@ class AgainTests(SynchronousTestCase):
         link.window.take()
         link.window.late(Late(part, Pdu(c.SUBMIT_SM | c.RESPONSE, 1, 0, MessageResp("id"))))
         link.put(item("a", attempts=1))
-        self.assertEqual((link.sent, link.result()), ([], Accepted(item("a", attempts=1), ("id",))))
+        self.assertEqual((link.sent, link.result()), ([], Accepted(item("a", attempts=1), ("id",), peer="smpp:op")))
 
     def test_late_refusal(self) -> None:
         """A late refusal changes nothing: the text is sent again."""
@@ -251,31 +299,194 @@ class AgainTests(SynchronousTestCase):
 class ThrottleTests(SynchronousTestCase):
     """When the SMSC says that we are too fast (SMS-9)."""
 
-    def test_half(self) -> None:
-        """Credit is halved for ten seconds, once however often it is said."""
-        link = Link(evolve(LINK, window=10)).put(*(item(f"i{number}") for number in range(3)))
-        link.answer(0, c.RTHROTTLED)
-        link.answer(0, c.RMSGQFUL)
-        credits = [output for output in link.window.take() if isinstance(output, Credit)]
-        self.assertEqual(credits, [Credit(5)])
-        self.assertEqual(link.window.next_timer(), NOW + SLOW)
-        link.window.handle_timer(NOW + SLOW - 1)
-        self.assertEqual(link.window.take(), [])
-        link.window.handle_timer(NOW + SLOW)
-        self.assertEqual((link.window.take(), link.window.next_timer()), ([Credit(10)], None))
+    def test_same_message_first(self) -> None:
+        """A throttled text goes again before those that came after it, and its sender hears of nothing."""
+        for status in (c.RTHROTTLED, c.RMSGQFUL):
+            link = Link(evolve(LINK, window=1)).put(item("a"), item("b"))
+            link.answer(0, status)
+            self.assertEqual(link.sent, [])
+            link.wait(2)
+            self.assertEqual([part.delivery.item.id for part in link.sent], ["a"])
+            link.answer(0)
+            self.assertEqual(link.result(), Accepted(item("a"), ("id",), peer="smpp:op"))
 
-    def test_never_none(self) -> None:
-        """A window of one stays one."""
+    def test_parts_stay_in_order(self) -> None:
+        """Of a long text the throttled part goes before the later ones."""
+        link = Link(evolve(LINK, window=1)).put(item("long", "x" * 400))
+        link.answer(0, message_id="1")
+        link.answer(0, c.RTHROTTLED)
+        link.wait(2)
+        self.assertEqual([part.number for part in link.sent], [1])
+
+    def test_not_for_ever(self) -> None:
+        """After a minute of it the engine has the text back, to be tried again later."""
         link = Link(evolve(LINK, window=1)).put(item("a"))
-        link.answer(0, c.RTHROTTLED)
-        self.assertIn(Credit(1), link.window.take())
+        while link.now < NOW + LONGEST_THROTTLED + 30 and link.sent:
+            link.answer(0, c.RTHROTTLED)
+            link.wait(5)
+        result = link.result()
+        assert isinstance(result, Rejected)
+        self.assertEqual((result.failure.reason, result.retry), (Reason.CONGESTED, True))
+        self.assertGreaterEqual(link.now, NOW + LONGEST_THROTTLED)
 
-    def test_shut_ends_it(self) -> None:
-        """A new connection begins at full speed."""
-        link = Link().put(item("a"))
+    def test_not_beyond_its_expiry(self) -> None:
+        """A text that expires meanwhile is not sent any more (SMS-52)."""
+        link = Link(evolve(LINK, window=1)).put(evolve(item("a"), expires_at=NOW + 1))
         link.answer(0, c.RTHROTTLED)
-        link.window.shut()
-        self.assertIsNone(link.window.next_timer())
+        link.wait(5)
+        result = link.result()
+        assert isinstance(result, Rejected)
+        self.assertEqual((result.failure.reason, result.retry, link.sent), (Reason.EXPIRED, False, []))
+
+    def test_congestion_state(self) -> None:
+        """An answer that says yes and "congested" stops what follows for a while (5.0)."""
+        link = Link(evolve(LINK, window=1)).put(item("a"), item("b"))
+        part = link.sent.pop()
+        body = MessageResp("id", ((c.TLV_CONGESTION_STATE, b"\x64"),))
+        link.window.resolved(Resolved(part, Ending.ANSWERED, Pdu(c.SUBMIT_SM | c.RESPONSE, 1, 0, body)), NOW)
+        self.assertIsInstance(link.result(), Accepted)
+        link.wait(9)
+        self.assertEqual(link.sent, [])
+        link.wait(3)
+        self.assertEqual(len(link.sent), 1)
+
+    def test_rate(self) -> None:
+        """With a rate, that many leave in a second and no more (SMS-9)."""
+        link = Link(evolve(LINK, window=100, rate=20)).put(*(item(f"i{number}") for number in range(60)))
+        link.wait(1)
+        self.assertIn(len(link.sent), range(20, 24))
+        link.wait(1)
+        self.assertIn(len(link.sent), range(40, 44))
+
+
+class BindsTests(SynchronousTestCase):
+    """Several binds of one link."""
+
+    def test_credit(self) -> None:
+        """Every bind has its window; the engine hears of the sum (SMS-7)."""
+        link = Link(binds="AB").put(*(item(f"i{number}") for number in range(10)))
+        self.assertEqual((len(link.over("A")), len(link.over("B"))), (3, 3))
+        link.shut("B")
+        self.assertEqual(link.window.take(), [Credit(3)])
+
+    def test_one_text_one_bind(self) -> None:
+        """The parts of one text stay on one bind, while others use the free one (SMS-34)."""
+        link = Link(evolve(LINK, window=2), binds="AB").put(item("long", "x" * 700), item("b"))
+        self.assertEqual({part.bind for part in link.sent if part.delivery.item.id == "long"}, {"A"})
+        self.assertEqual([part.delivery.item.id for part in link.over("B")], ["b"])
+        link.answer(0, message_id="1")
+        self.assertEqual([part.number for part in link.over("A")], [1, 2])
+
+    def test_goes_on_elsewhere(self) -> None:
+        """When a bind goes, what it had not sent leaves on the other one, and nothing comes back."""
+        link = Link(evolve(LINK, window=1), binds="AB").put(item("long", "x" * 400), item("b"))
+        link.shut("A")
+        self.assertEqual(link.window.take(), [Credit(1)])
+        link.answer(0, message_id="1")  # sent over A before
+        link.answer(0)
+        for number in (1, 2):
+            [part] = link.sent
+            self.assertEqual((part.bind, part.number), ("B", number))
+            link.answer(0, message_id=str(number + 1))
+        self.assertEqual([output.refs for output in link.window.take() if isinstance(output, Accepted)],
+                         [("id",), ("1", "2", "3")])
+
+    def test_unknown_goes_elsewhere_once(self) -> None:
+        """SMS-18: without an answer a text goes once more, over another bind, and then no more."""
+        for ending in (Ending.TIMED_OUT, Ending.LOST):
+            link = Link(evolve(LINK, retry_unknown=True), binds="AB").put(item("a"))
+            [first] = link.sent
+            link.end(0, ending)
+            self.assertEqual(link.sent, [])
+            link.wait(DOUBT)
+            [second] = link.sent
+            self.assertEqual((first.bind, second.bind), ("A", "B"))
+            link.end(0, ending)
+            result = link.result()
+            assert isinstance(result, Rejected)
+            self.assertEqual((result.failure.reason, result.retry), (Reason.TIMEOUT, False))
+
+    def test_all_parts_unknown(self) -> None:
+        """The parts of a long text that a lost bind had go once more, all of them, in order."""
+        link = Link(evolve(LINK, retry_unknown=True), binds="AB").put(item("long", "x" * 400))
+        for _ in range(3):
+            link.end(0, Ending.LOST)
+        link.shut("A")
+        link.wait(DOUBT)
+        self.assertEqual([(part.bind, part.number) for part in link.sent], [("B", 0), ("B", 1), ("B", 2)])
+
+    def test_all_binds_lost(self) -> None:
+        """When the other bind is lost in the same moment the engine has the text back, to be sent when there is
+        a bind again: nothing was spent on the second one."""
+        link = Link(evolve(LINK, retry_unknown=True), binds="AB").put(item("a"))
+        link.end(0, Ending.LOST)
+        link.shut("A")
+        link.shut("B")
+        [result] = [output for output in link.window.take() if isinstance(output, Rejected)]
+        self.assertEqual((result.failure.reason, result.retry), (Reason.UNREACHABLE, True))
+
+    def test_late_answer_to_the_first(self) -> None:
+        """An answer to the first copy that comes before the second is sent makes the second needless."""
+        link = Link(evolve(LINK, retry_unknown=True, window=1), binds="AB").put(item("a"), item("b"))
+        part = link.end(0, Ending.TIMED_OUT)  # B is busy: the copy has to wait
+        self.assertEqual([part.delivery.item.id for part in link.sent], ["b"])
+        link.window.late(Late(part, Pdu(c.SUBMIT_SM | c.RESPONSE, 1, 0, MessageResp("id"))))
+        self.assertEqual(link.result(), Accepted(item("a"), ("id",), peer="smpp:op"))
+        link.answer(0)
+        self.assertEqual(link.sent, [])
+
+    def test_rebind(self) -> None:
+        """A status that says "you are not bound" makes that bind begin anew (ERR 8.3)."""
+        link = Link(binds="AB").put(item("a"))
+        link.answer(0, c.RINVBNDSTS)
+        rebind, rejected = link.window.take()
+        self.assertEqual(rebind, Rebind("A"))
+        assert isinstance(rejected, Rejected)
+        self.assertTrue(rejected.retry)
+
+
+class TlvTests(SynchronousTestCase):
+    """TLVs that the operator wants with every text."""
+
+    DLT = evolve(LINK, tlvs=((0x1400, b"entity\0"), (0x1401, b"template\0")))
+
+    def test_every_part(self) -> None:
+        """Each part of a text has them."""
+        link = Link(self.DLT).put(item("long", "x" * 200))
+        self.assertEqual([message.tlvs[-2:] for message in link.messages()], [self.DLT.tlvs] * 2)
+
+    def test_refused(self) -> None:
+        """An SMSC that refuses TLVs gets the text once more without them (ERR 8.3)."""
+        for status in (0xC0, 0xC1, 0xC2, 0xC3, 0xC4):
+            link = Link(self.DLT).put(item("a"))
+            link.answer(0, status)
+            self.assertEqual([message.tlvs for message in link.messages()], [()])
+            link.answer(0, status)
+            result = link.result()
+            assert isinstance(result, Rejected)
+            self.assertIs(result.failure.reason, Reason.INTERNAL)
+
+    def test_words_of_the_answer(self) -> None:
+        """What the SMSC adds to its status reaches the sender; a reason says more than "it failed"."""
+        link = Link().put(item("a"))
+        part = link.sent.pop()
+        body = MessageResp("", ((c.TLV_ADDITIONAL_STATUS_INFO_TEXT, b"no such\x07 subscriber\0"),
+                                (c.TLV_DELIVERY_FAILURE_REASON, b"\1")))
+        answer = Pdu(c.SUBMIT_SM | c.RESPONSE, 1, c.RDELIVERYFAILURE, body)
+        link.window.resolved(Resolved(part, Ending.ANSWERED, answer), NOW)
+        result = link.result()
+        assert isinstance(result, Rejected)
+        self.assertEqual((result.failure.reason, result.failure.text),
+                         (Reason.UNKNOWN_RECIPIENT, "no such number (no such subscriber)"))
+
+    def test_awaited(self) -> None:
+        """Where the operator answers query_sm, each part's receipt is awaited until its expiry (SMS-43)."""
+        link = Link(evolve(LINK, profile=Profile(query=True, id_format="hex_resp_dec_dlr")))
+        link.put(evolve(item("a"), expires_at=NOW + 60))
+        source = link.messages()[0].source
+        link.answer(0, message_id="FF")
+        awaited, _ = link.window.take()
+        self.assertEqual(awaited, Awaited("255", "FF", source, NOW + 60))
 
 
 steps = st.one_of(
@@ -283,7 +494,8 @@ steps = st.one_of(
     st.tuples(st.just("answer"), st.integers(0, 20),
               st.sampled_from([0, 0, 0, c.RTHROTTLED, c.RX_P_APPN, c.RINVEXPIRY])),
     st.tuples(st.sampled_from(["time out", "lose"]), st.integers(0, 20)),
-    st.tuples(st.sampled_from(["open", "shut", "again"])),
+    st.tuples(st.sampled_from(["open", "shut"]), st.sampled_from("AB")),
+    st.tuples(st.sampled_from(["again", "wait"])),
 )
 
 
@@ -302,7 +514,7 @@ class AnyOrderTests(SynchronousTestCase):
         for step in script:
             match step:
                 case ("put", int(parts)):
-                    one = evolve(item(f"i{len(put)}", "x" * 150 * parts), expires_at=NOW + 60)
+                    one = evolve(item(f"i{len(put)}", "x" * 150 * parts), expires_at=NOW + 600)
                     put.append(one)
                     link.put(one)
                 case ("answer", int(index), int(status)) if link.sent:
@@ -311,19 +523,26 @@ class AnyOrderTests(SynchronousTestCase):
                     link.end(index % len(link.sent), Ending.TIMED_OUT)
                 case ("lose", int(index)) if link.sent:
                     link.end(index % len(link.sent), Ending.LOST)
-                case ("open",):
-                    link.window.open()
-                case ("shut",):
-                    link.window.shut()
+                case ("open", str(bind)) if bind not in link.binds:
+                    link.window.open(bind)
+                    link.binds.append(bind)
+                    link.pump()
+                case ("shut", str(bind)):
+                    link.shut(bind)
+                    link.pump()
+                case ("wait",):
+                    link.wait(15)
                 case ("again",) if again:
                     one = again.pop()
                     put.append(one)
                     link.put(one)
-            self.assertLessEqual(len(link.sent), LINK.window)
-            outputs = [output for output in link.window.take() if not isinstance(output, Credit)]
+            for bind in "AB":
+                self.assertLessEqual(len(link.over(bind)), LINK.window)
+            outputs = link.window.take()
             again += [output.item for output in outputs if isinstance(output, Rejected) and output.retry]
             back += outputs
-        link.window.shut()
+        link.shut("A")
+        link.shut("B")
         while link.sent:
             link.end(0, Ending.LOST)
         back += link.window.take()

@@ -23,9 +23,16 @@ serves = ["xmpp.test"]
 _OURS = """\
 [[sip.alias]]
 domain = "example.com"
+bridges = "xmpp"
+scheme = "direct"
+"""
+#: In place of the default for ``own``: example.com is where phones are.
+PHONES = """\
+[[sip.alias]]
+domain = "example.com"
 bridges = "sms"
 """
-#: In place of the default for ``own``: the users of example.com register here.
+#: The same: the users of example.com register here.
 REGISTRAR = """\
 [sip.registrar]
 domain = "example.com"

@@ -73,7 +73,7 @@ CASES = {
     "escruri": Case("3.1.2.11", "400, or pass over the header", "INVITE", 405, f"{_CALL}; never applied (SIP-13)"),
     "baddate": Case("3.1.2.12", "400, or pass over Date", "INVITE", 405, f"{_CALL}; Date is ignored (SIP-13)"),
     "regbadct": Case("3.1.2.13", "400", "REGISTER", 405, _HOME),
-    "badaspec": Case("3.1.2.14", "400, or take it without the blanks", "OPTIONS", 200),
+    "badaspec": Case("3.1.2.14", "400, or take it without the blanks", "OPTIONS", 404, "watson names nobody (ADDR-13)"),
     "baddn": Case("3.1.2.15", "400, or take it as quoted", "400 Malformed From", 400),
     "badvers": Case("3.1.2.16", "505", "505 Version Not Supported", 505),
     "mismatch01": Case("3.1.2.17", "400", "400 CSeq Method Mismatch", 400),

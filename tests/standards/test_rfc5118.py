@@ -55,7 +55,7 @@ CASES = {
     "4.4 port-unambiguous": Case(_register("sip:[2001:db8::10]:5070"), "valid, port 5070", "REGISTER", 405),
     "4.5 via-received-param-with-delim": Case(
         _message("BYE", "sip:[2001:db8::10]", (_VIA.replace(";", ";received=[2001:db8::9:255];", 1),),
-                 "sip:user@example.com;tag=bd76ya"), "take it", "BYE", 405),
+                 "sip:user@example.com;tag=bd76ya"), "take it", "BYE", 481),
     "4.5 via-received-param-no-delim": Case(
         _message("OPTIONS", "sip:[2001:db8::10]", (_VIA.replace(";", ";received=2001:db8::9:255;", 1),),
                  "sip:user@example.com", 'Contact: "Caller" <sip:caller@[2001:db8::9:1]>'), "valid", "OPTIONS", 200),
@@ -68,7 +68,7 @@ CASES = {
                  ("SIP/2.0/UDP [2001:db8::9:1]:6050;branch=z9hG4bKas3-111",
                   "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKjhja8781hjuaij65144",
                   "SIP/2.0/TCP [2001:db8::9:255];branch=z9hG4bK451jj;received=192.0.2.200"),
-                 "sip:user@example.net;tag=9817--94"), "valid", "BYE", 405),
+                 "sip:user@example.net;tag=9817--94"), "valid", "BYE", 481),
     "4.8 mult-ip-in-sdp": Case(
         _message("INVITE", "sip:user@[2001:db8::10]", (_VIA,), "sip:user@[2001:db8::10]",
                  'Contact: "Caller" <sip:caller@[2001:db8::9:1]>', sdp=_SDP46), "valid", "INVITE", 405),

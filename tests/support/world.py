@@ -14,10 +14,11 @@ from iwf.engine.store.base import IStore
 from iwf.engine.store.memory import MemoryStore
 from iwf.ids import Ids
 from iwf.service import Daemon
-from iwf.smpp.pdu import ShortMessage, Sme
 from iwf.smpp.settings import Profile
-from iwf.smpp.smsc import Handset, SmscFactory
-from iwf.smpp.text import decode
+from iwf.smpp.simulator.handset import Handset
+from iwf.smpp.simulator.smsc import SmscFactory
+from iwf.smpp.text.coding import decode
+from iwf.smpp.wire.pdu import ShortMessage, Sme
 from tests.support.network import Network
 from tests.support.sip_peer import SipPeer
 from tests.support.xmpp_server import XmppServer

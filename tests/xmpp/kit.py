@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
-from iwf.edge import IIntake, ILane, ILanes, IOutlet
+from iwf.edge import IIntake, ILane, ILanes, IMemory, IOutlet
 from iwf.mapping.model import (
     Address,
     Body,
@@ -107,6 +107,18 @@ class Core:
     def offer(self, event: Event) -> Deferred[Verdict]:
         self.events.append(event)
         return self.verdict if isinstance(self.verdict, Deferred) else succeed(self.verdict)
+
+
+@implementer(IMemory)
+@define
+class Memory:
+    """Remembers what it was made with."""
+
+    texts: dict[str, str] = field(factory=dict)
+
+    def recall(self, edge: str) -> list[tuple[str, str]]:
+        assert edge == LANE
+        return list(self.texts.items())
 
 
 @implementer(ILane)

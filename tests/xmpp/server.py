@@ -21,6 +21,7 @@ from tests.xmpp.kit import (
     Core,
     Lane,
     Lanes,
+    Memory,
     Parser,
     parse,
 )
@@ -71,10 +72,16 @@ class EdgeCase(SynchronousTestCase):
         self.clock = MemoryReactorClock()
         self.core = Core()
         self.lanes = Lanes()
-        settings = evolve(SETTINGS, connect="unix:path=/run/component")
-        self.edge = XmppEdge(XmppSettings((settings,)), self.clock, self.core, self.lanes, Ids(1))
-        self.edge.startService()
+        self.memory = Memory()
+        self.settings = evolve(SETTINGS, connect="unix:path=/run/component")
+        self.start()
         self.addCleanup(self.assert_quiet)
+
+    def start(self) -> None:
+        """Start an edge, with the settings and the memory there are."""
+        self.edge = XmppEdge(XmppSettings((self.settings,)), self.clock, self.core, self.lanes, Ids(1),
+                             self.memory)
+        self.edge.startService()
 
     def assert_quiet(self) -> None:
         self.assertEqual(self.flushLoggedErrors(), [])

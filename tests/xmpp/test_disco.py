@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
@@ -26,6 +27,8 @@ def ask(to: str, inner: str, type: str = "get", component: Component = COMPONENT
 
 
 class Case(SynchronousTestCase):
+    """A query and its answer."""
+
     def result(self, reading: Reading) -> Element:
         assert isinstance(reading, Answered), reading
         self.assertFalse(reading.refused)
@@ -40,14 +43,6 @@ class Case(SynchronousTestCase):
         answer = parse(reading.answer)
         error = next(answer.elements())
         self.assertEqual((error["type"], next(error.elements()).name), (type, condition))
-
-    def assert_stanzas(self, reading: Reading, *expected: tuple[str, str, str]) -> Element:
-        assert isinstance(reading, Answered), reading
-        answers = list(parse(b"<x>" + reading.answer + b"</x>").elements())
-        found = [(one.name, one.getAttribute("type", ""), one["from"]) for one in answers]
-        self.assertEqual(found, list(expected))
-        self.assertEqual({one["to"] for one in answers}, {"ben@xmpp.example"})
-        return answers[-1]
 
 
 class QueryTests(Case):
@@ -84,6 +79,20 @@ class QueryTests(Case):
         answer = self.result(ask(DOMAIN, query.format(f"xmpp:{DOMAIN}#{ver}")))
         self.assertIn(ver, next(answer.elements())["node"])
         self.assert_refused(ask(DOMAIN, query.format("x")), "item-not-found", "cancel")
+        # XMPP-18: that of images is the same for all, or every one would have to be asked.
+        ver = caps_of(("client", "pc", ""), IMAGE_FEATURES)
+        for to in (IMAGE, f"ewa*sip.example@{DOMAIN}/phone"):
+            self.info(ask(to, query.format(f"xmpp:{DOMAIN}#{ver}")))
+
+    def test_personal_events(self) -> None:
+        """Images announce the personal events that cross, and no others (XMPP-17, RICH-4)."""
+        rich = evolve(COMPONENT, rich=True)
+        located = evolve(rich, locates=frozenset(["xmpp:ben@xmpp.example"]))
+        for component, nodes in ((COMPONENT, []), (rich, ["activity", "mood", "tune"]),
+                                 (located, ["activity", "mood", "tune", "geoloc"])):
+            _, features = self.info(ask(IMAGE, INFO, component=component))
+            self.assertEqual([f"http://jabber.org/protocol/{node}+notify" for node in nodes],
+                             features[len(IMAGE_FEATURES):])
 
     def test_items(self) -> None:
         """There is nothing to list."""
@@ -101,9 +110,42 @@ class QueryTests(Case):
         """An image has a vCard that names it; nobody may set one (XMPP-34)."""
         card = "<vCard xmlns='vcard-temp'/>"
         self.assertIn("<FN>ana@sip.example</FN>", self.result(ask(IMAGE, card)).toXml())
+        self.assertIn("<URL>sip:ana@sip.example</URL>", self.result(ask(IMAGE, card)).toXml())
         phone = ask("+15551234567@sms.xmpp.example", card, component=PHONE_COMPONENT)
         self.assertIn("<NUMBER>+15551234567</NUMBER>", self.result(phone).toXml())
         self.assert_refused(ask(IMAGE, card, "set"), "not-allowed", "cancel")
+
+    def test_prompt(self) -> None:
+        """A client learns what to ask its user for, and the JID of what he typed (XMPP-15)."""
+        asked = self.result(ask(DOMAIN, "<query xmlns='jabber:iq:gateway'/>")).toXml()
+        self.assertIn("<prompt>SIP address or telephone number</prompt>", asked)
+        both = evolve(COMPONENT, phones="sms.xmpp.example")
+        direct = evolve(COMPONENT, is_direct=True)
+        for text, component, expected in (
+            ("romeo@example.net", COMPONENT, f"romeo*example.net@{DOMAIN}"),
+            (" sip:Romeo%20M@Example.NET;transport=tcp?x=y ", COMPONENT, f"romeo\\20m*example.net@{DOMAIN}"),
+            ("&lt;sips:romeo:secret@example.net:5070&gt;", COMPONENT, f"romeo*example.net\\3a5070@{DOMAIN}"),
+            ("tel:+49-151-0000-0001;x=y", both, "+4915100000001@sms.xmpp.example"),
+            ("+49 (151) 00000001", PHONE_COMPONENT, "+4915100000001@sms.xmpp.example"),
+            (f"romeo@{DOMAIN}", direct, f"romeo@{DOMAIN}"),
+        ):
+            inner = f"<query xmlns='jabber:iq:gateway'><prompt>{text}</prompt></query>"
+            answer = self.result(ask(component.spelling, inner, "set", component))
+            self.assertIn(f"<jid>{expected}</jid>", answer.toXml())
+
+    def test_prompt_that_is_no_address(self) -> None:
+        """What nobody can be reached at is not acceptable (XMPP-15)."""
+        for text, component in (
+            ("", COMPONENT), ("romeo", COMPONENT), ("@example.net", COMPONENT), ("romeo@", COMPONENT),
+            ("+49151", COMPONENT), ("tel:911", COMPONENT), ("romeo@example.net", PHONE_COMPONENT),
+            ("romeo@elsewhere.example", evolve(COMPONENT, is_direct=True)), ("%20a@b", COMPONENT),
+            ("a" * 2000 + "@b", COMPONENT),
+        ):  # fmt: skip
+            inner = f"<query xmlns='jabber:iq:gateway'><prompt>{text}</prompt></query>"
+            reading = ask(component.spelling, inner, "set", component)
+            self.assert_refused(reading, "not-acceptable", "modify")
+        reading = ask(DOMAIN, "<query xmlns='jabber:iq:gateway'/>", "set")
+        self.assert_refused(reading, "not-acceptable", "modify")
 
     def test_version_time_uptime(self) -> None:
         """The gateway tells its version, the time and how long it has been up (XMPP-35)."""
@@ -131,47 +173,6 @@ class QueryTests(Case):
         """Results and errors of nothing we asked are dropped (XMPP-19, ERR-1)."""
         for type in ("result", "error", ""):
             self.assertIsInstance(ask(DOMAIN, INFO, type), Ignored)
-
-
-class PresenceTests(Case):
-    """XMPP-13, 18, 21."""
-
-    def test_gateway(self) -> None:
-        """Who adds the gateway to his roster sees it available, with its capabilities."""
-        last = self.assert_stanzas(
-            read(stanza("presence", DOMAIN, "subscribe"), COMPONENT, 0.0),
-            ("presence", "subscribed", DOMAIN),
-            ("presence", "", DOMAIN),
-        )
-        self.assertEqual(next(last.elements())["hash"], "sha-1")
-        self.assert_stanzas(
-            read(stanza("presence", DOMAIN, "probe"), COMPONENT, 0.0), ("presence", "", DOMAIN)
-        )
-
-    def test_nobody(self) -> None:
-        """Nobody's presence can be had from an address that is no image (XMPP-13)."""
-        for local in ("ana", "a\\5cb"):
-            for type in ("subscribe", "probe"):
-                to = f"{local}@{DOMAIN}"
-                reading = read(stanza("presence", to, type), COMPONENT, 0.0)
-                self.assert_stanzas(reading, ("presence", "unsubscribed", to))
-
-    def test_image(self) -> None:
-        """A subscription to a user of the other world is refused as not implemented yet."""
-        reading = read(stanza("presence", IMAGE, "subscribe"), COMPONENT, 0.0)
-        self.assert_refused(reading, "feature-not-implemented", "cancel")
-
-    def test_others(self) -> None:
-        """All other presence is taken note of in silence."""
-        for type in ("", "unavailable", "unsubscribe", "subscribed", "error"):
-            for to in (DOMAIN, IMAGE, f"ana@{DOMAIN}"):
-                self.assertIsInstance(read(stanza("presence", to, type), COMPONENT, 0.0), Ignored)
-
-    def test_probe_of_an_image(self) -> None:
-        """Who asks for the presence of an image is told that he is not subscribed (RFC 6121 4.3.2)."""
-        reading = read(stanza("presence", IMAGE, "probe"), COMPONENT, 0.0)
-        assert isinstance(reading, Answered)
-        self.assertIn(b"type='unsubscribed'", reading.answer)
 
 
 class CapsTests(SynchronousTestCase):

@@ -20,17 +20,23 @@ ANYTHING = st.text(max_size=30)
 NAMES = st.sampled_from((
     "message", "presence", "iq", "body", "subject", "thread", "error", "x", "delay", "headers",
     "header", "amp", "rule", "query", "ping", "url", "nick", "encrypted", "text", "gone", "vCard",
+    "show", "status", "priority", "idle", "event", "items", "item", "mood", "activity", "tune", "geoloc",
+    "prompt", "lat", "length",
 ))  # fmt: skip
 SPACES = st.sampled_from((
     NS_COMPONENT, "urn:ietf:params:xml:ns:xmpp-stanzas", "urn:xmpp:delay", "jabber:x:oob",
     "http://jabber.org/protocol/shim", "http://jabber.org/protocol/amp", "jabber:x:expire",
     "http://jabber.org/protocol/disco#info", "urn:xmpp:ping", "vcard-temp", "", "other",
+    "urn:xmpp:idle:1", "http://jabber.org/protocol/pubsub#event", "http://jabber.org/protocol/mood",
+    "http://jabber.org/protocol/geoloc", "jabber:iq:gateway",
 ))  # fmt: skip
 ATTRIBUTES = st.dictionaries(
     st.sampled_from(("from", "to", "id", "type", "stamp", "seconds", "name", "node", "condition",
-                     "action", "value", ("http://www.w3.org/XML/1998/namespace", "lang"))),
+                     "action", "value", "since", ("http://www.w3.org/XML/1998/namespace", "lang"))),
     st.one_of(ANYTHING, st.sampled_from((f"ana*sip.example@{DOMAIN}", DOMAIN, "ben@xmpp.example/pc",
-              "error", "get", "set", "subscribe", "probe", "expire-at", "drop", "Max-Forwards"))),
+              "error", "get", "set", "subscribe", "probe", "unavailable",
+              "http://jabber.org/protocol/mood", "http://jabber.org/protocol/geoloc", "expire-at", "drop",
+              "Max-Forwards"))),
     max_size=5,
 )  # fmt: skip
 
@@ -52,7 +58,7 @@ class HostileTests(SynchronousTestCase):
         if is_addressed:
             element.uri = NS_COMPONENT
             element.attributes |= {"from": "ben@xmpp.example/pc", "to": f"a*b@{DOMAIN}"}
-        reading = read(element, COMPONENT, NOW)
+        reading = read(element, evolve(COMPONENT, rich=True), NOW)
         if isinstance(reading, Answered):
             answer = parse(b"<x>" + reading.answer + b"</x>")
             for stanza in answer.elements():

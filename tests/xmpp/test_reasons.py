@@ -36,6 +36,7 @@ expired                 remote-server-timeout    wait
 timeout                 remote-server-timeout    wait
 unreachable             remote-server-timeout    wait
 congested               resource-constraint      wait
+too-fast                policy-violation         wait
 exhausted               resource-constraint      wait
 loop                    not-acceptable           modify
 conflict                conflict                 cancel

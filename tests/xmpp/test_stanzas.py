@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
@@ -355,6 +356,15 @@ class WritingTests(Case):
         )
         self.assertNotIn("<delay", self.wire(sent_at=941.0))
         self.assertNotIn("<delay", self.wire(sent_at=-1e30))
+
+    def test_tells_hops(self) -> None:
+        """Where it is wanted a message says how often it may be passed on; what we write we read (LOOP-2)."""
+        self.assertNotIn("Max-Forwards", self.wire())
+        telling = evolve(COMPONENT, tells_hops=True)
+        for urgency in (0, 1):
+            stanza = parse(octets_of(write(text_to_ben(hops=17, urgency=urgency), telling)))
+            stanza["from"], stanza["to"] = "ben@xmpp.example/pc", f"ana*sip.example@{DOMAIN}"
+            self.assertEqual((self.offered(stanza).hops, self.offered(stanza).urgency), (16, urgency))
 
     def test_urgency(self) -> None:
         """Urgency is a SHIM header (MSG-43)."""

@@ -18,7 +18,7 @@ from iwf.mapping.model import (
     Taken,
     Verdict,
 )
-from iwf.xmpp.handler import MOST_PENDING
+from iwf.xmpp.offers import MOST_PENDING
 from tests.xmpp.kit import DOMAIN, HEADER, LANE, SETTINGS, failure_to_ben, text_to_ben
 from tests.xmpp.server import ERROR, TEXT, EdgeCase
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from attrs import fields, frozen
 from msgspec.json import Decoder, Encoder
 from zope.interface import Interface
 
-from iwf.mapping.rows import ROW_TYPES, Query, Queued, Row, Rows
+from iwf.mapping.model import Due
+from iwf.mapping.rows import ROW_TYPES, Query, Queued, Row, Rows, is_volatile
 from iwf.mapping.turn import Turn
 
 
@@ -35,10 +37,10 @@ class IStore(Interface):
         """The outbox in the order it was filled."""
 
     def next_due() -> float | None:
-        """The nearest deadline of a delivery, if there is one."""
+        """The nearest deadline of a row, if there is one."""
 
-    def due(now: float, limit: int) -> list[str]:
-        """Ids of deliveries whose deadline has come, at most ``limit``."""
+    def due(now: float, limit: int) -> list[Due]:
+        """Rows whose deadline has come, at most ``limit`` a table."""
 
     def sweep(now: float, limit: int) -> int:
         """Forget rows whose ``forget_at`` has come, at most ``limit`` a table; how many went."""
@@ -69,7 +71,8 @@ class Column:
 
 def columns_of() -> dict[type[Row], tuple[Column, ...]]:
     """The columns of every row type: texts and numbers as they are, values as JSON."""
-    return {row: tuple(_column(name, hint) for name, hint in _hints(row)) for row in ROW_TYPES}
+    return {row: tuple(_column(name, hint) for name, hint in _hints(row)) for row in ROW_TYPES
+            if not is_volatile(row)}
 
 
 def _hints(row: type[Row]) -> list[tuple[str, Any]]:
@@ -81,7 +84,7 @@ _PLAIN = {str, int, float, type(None)}
 
 
 def _column(name: str, hint: Any) -> Column:
-    types = get_args(hint) or (hint,)
+    types = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     if set(types) <= _PLAIN:
         return Column(name, None, None)
     values = [kind for kind in types if kind is not type(None)]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from zope.interface import implementer
 
 from iwf.engine.store.base import IStore, written
-from iwf.mapping.rows import ROW_TYPES, Delivery, Query, Queued, Row, Rows, key_of
+from iwf.mapping.model import Due
+from iwf.mapping.rows import DUE_TYPES, ROW_TYPES, Query, Queued, Row, Rows, due_key, key_of
 from iwf.mapping.turn import Turn
 
 _Tables = dict[type, dict[tuple[object, ...], Row]]
@@ -48,16 +49,18 @@ class MemoryStore:
     def queued(self) -> Iterable[Queued]:
         return [row for row in self._tables[Queued].values() if isinstance(row, Queued)]
 
-    def _deliveries(self) -> list[Delivery]:
-        return [row for row in self._tables[Delivery].values() if isinstance(row, Delivery)]
+    def _deadlines(self) -> list[tuple[float, Due]]:
+        return [(row.due, Due(row.TABLE, due_key(row))) for kind in DUE_TYPES
+                for row in self._tables[kind].values()
+                if isinstance(row, DUE_TYPES) and row.due is not None]
 
     def next_due(self) -> float | None:
-        return min((row.due for row in self._deliveries() if row.due is not None), default=None)
+        return min((due for due, _ in self._deadlines()), default=None)
 
-    def due(self, now: float, limit: int) -> list[str]:
-        found = sorted((row.due, row.id) for row in self._deliveries()
-                       if row.due is not None and row.due <= now)
-        return [key for _, key in found[:limit]]
+    def due(self, now: float, limit: int) -> list[Due]:
+        found = sorted((deadline for deadline in self._deadlines() if deadline[0] <= now),
+                       key=lambda deadline: deadline[0])
+        return [due for _, due in found[:limit]]
 
     def sweep(self, now: float, limit: int) -> int:
         gone = 0

@@ -10,15 +10,28 @@ from pathlib import Path
 from shutil import copy2
 from typing import Any
 
-from attrs import frozen
+from attrs import fields, frozen
 from zope.interface import implementer
 
 from iwf.engine.store.base import Column, IStore, columns_of
 from iwf.errors import IwfError
-from iwf.mapping.rows import ROW_TYPES, Delivery, Query, Queued, Row, Rows
+from iwf.mapping.model import Due
+from iwf.mapping.rows import (
+    DUE_TYPES,
+    ROW_TYPES,
+    Delivery,
+    Part,
+    Query,
+    Queued,
+    Row,
+    Rows,
+    is_volatile,
+)
 from iwf.mapping.turn import Turn
 
-_NOT_SWEPT = {"outbox", "counter", "spelling", "delivery", "part"}
+#: Rows that are swept by their age alone; deliveries take their parts with them.
+_SWEPT = tuple(row for row in ROW_TYPES if row not in (Delivery, Part) and not is_volatile(row)
+               and any(attribute.name == "forget_at" for attribute in fields(row)))
 
 #: Deliveries kept in memory, so that the peer's answer, which mostly comes at once, needs no look-up.
 KEPT = 10_000
@@ -102,8 +115,8 @@ class SqliteStore:
 
     def _empty_tables(self) -> set[type[Row]]:
         """Tables without rows, which need not be asked; most deployments leave several empty."""
-        return {row for row in ROW_TYPES
-                if self._db.execute(f"SELECT 1 FROM {row.TABLE} LIMIT 1").fetchone() is None}
+        return {row for row in ROW_TYPES if not is_volatile(row)
+                and self._db.execute(f"SELECT 1 FROM {row.TABLE} LIMIT 1").fetchone() is None}
 
     def begin(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -147,6 +160,8 @@ class SqliteStore:
                 self._kept.pop(row.id, None)
         for row in turn.puts:
             self._put(row)
+        if turn.sends:
+            self._empty.discard(Queued)
         for item in turn.sends:
             self._seq += 1
             execute(self._enqueue, (*_values(Queued.of(item), self._tables[Queued]), self._seq))
@@ -186,19 +201,21 @@ class SqliteStore:
         return [_row(Queued, table, values) for values in rows]
 
     def next_due(self) -> float | None:
-        due: float | None = self._db.execute(
-            "SELECT min(due) FROM delivery WHERE due IS NOT NULL").fetchone()[0]
-        return due
+        return min((due for row in DUE_TYPES if row not in self._empty
+                    for (due,) in self._db.execute(
+                        f"SELECT min(due) FROM {row.TABLE} WHERE due IS NOT NULL")
+                    if due is not None), default=None)
 
-    def due(self, now: float, limit: int) -> list[str]:
-        return [key for (key,) in self._db.execute(
-            "SELECT id FROM delivery WHERE due IS NOT NULL AND due <= ? ORDER BY due LIMIT ?",
-            (now, limit))]
+    def due(self, now: float, limit: int) -> list[Due]:
+        return [Due(row.TABLE, "\n".join(key)) for row in DUE_TYPES if row not in self._empty
+                for key in self._db.execute(
+                    f"SELECT {', '.join(row.KEY)} FROM {row.TABLE} "
+                    "WHERE due IS NOT NULL AND due <= ? ORDER BY due LIMIT ?", (now, limit))]
 
     def sweep(self, now: float, limit: int) -> int:
         gone = self._sweep_deliveries(now, limit)
-        for row in ROW_TYPES:
-            if row.TABLE not in _NOT_SWEPT and row not in self._empty:
+        for row in _SWEPT:
+            if row not in self._empty:
                 key = ", ".join(row.KEY)
                 gone += self._db.execute(
                     f"DELETE FROM {row.TABLE} WHERE ({key}) IN (SELECT {key} FROM {row.TABLE} "

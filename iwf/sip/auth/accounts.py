@@ -14,13 +14,14 @@ from iwf.ids import Ids
 from iwf.mapping.model import Failure, Reason
 from iwf.sip.auth.keyring import Keyring, Login
 from iwf.sip.client import UserAgentClient
-from iwf.sip.messaging.author import PAGE_LIMIT
+from iwf.sip.messaging.author import PAGE_LIMIT, asserted_identity
 from iwf.sip.registration.registering import Registering
 from iwf.sip.registration.registrar import routed
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
 from iwf.sip.syntax.headers import Via
 from iwf.sip.syntax.message import Request, Response
 from iwf.sip.syntax.uri import parse_uri
+from iwf.sip.transaction.loops import marked
 from iwf.sip.transport.locator import Locator
 
 
@@ -82,7 +83,7 @@ class Accounts:
         keyring = self._keyrings.get(trunk.lane)
         if keyring is None or not keyring.learn(request, refusal):
             return None
-        return limited(keyring.repeated(request, via()), trunk, self._settings)
+        return limited(marked(keyring.repeated(request, via())), trunk, self._settings)
 
 
 def limited(request: Request, trunk: TrunkSettings, settings: SipSettings) -> Request | Failure:
@@ -102,6 +103,7 @@ def _named(request: Request, trunk: TrunkSettings) -> Request:
     for identity in trunk.register:
         if (identity.user, identity.domain) == (user, domain):
             name = str(evolve(sender, uri=parse_uri(identity.aor)))
-            lines = [(header, name if header == "From" else value) for header, value in request.headers]
+            changed = dict([("From", name), asserted_identity(parse_uri(identity.aor))])
+            lines = [(header, changed.get(header, value)) for header, value in request.headers]
             return Request(request.method, request.target, lines, request.body)
     return request

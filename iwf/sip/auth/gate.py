@@ -14,7 +14,7 @@ from iwf.sip.syntax.message import Request
 from iwf.sip.syntax.uri import Uri
 from iwf.sip.transport.routing import canonical_ip
 
-_STRANGER = Status(403, "Unknown Peer", rules=("SIP-63",))
+_STRANGER = Status(403, "Unknown Peer", rules=("SIP-63",), suspicious=True)
 _RULES = ("SIP-62", "SIP-63")
 
 
@@ -101,11 +101,15 @@ class Gate:
             return Status(481, "Call/Transaction Does Not Exist", rules=("SIP-24",))
         proof = verifier.check(request, now)
         if not proof.user:
-            return Status(401, "Unauthorized", verifier.challenges(now, proof.stale), _RULES)
+            return Status(401, "Unauthorized", verifier.challenges(now, proof.stale), _RULES, suspicious=proof.failed)
         if self._registrar is not None and trunk.lane == self._registrar.lane and not _is_of(request, proof.user):
             # 10.3, step 4: everybody speaks for himself.
-            return Status(403, "Forbidden", rules=_RULES)
+            return Status(403, "Forbidden", rules=_RULES, suspicious=True)
         return trunk
+
+    def is_peer(self, host: str) -> bool:
+        """Whether a peer is configured to be at that very address."""
+        return host in self._peers
 
 
 def _speaks_for(request: Request) -> Uri:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
+
+from attrs import evolve
 
 from iwf.mapping import composing, cpim
 from iwf.mapping.model import (
@@ -25,6 +27,7 @@ from iwf.mapping.model import (
 from iwf.sip.address import NoImage, uri_of_address
 from iwf.sip.messaging.habits import Habits
 from iwf.sip.messaging.notices import notice
+from iwf.sip.messaging.rich import rich_content
 from iwf.sip.messaging.signals import (
     composing_body,
     message_id,
@@ -40,6 +43,8 @@ from iwf.sip.syntax.dates import write_date
 from iwf.sip.syntax.headers import NameAddr, Via
 from iwf.sip.syntax.message import Request
 from iwf.sip.syntax.uri import Uri, parse_uri
+from iwf.sip.transaction.loops import OPEN, closed, mark_of
+from iwf.sip.transport.routing import outbound_route
 
 #: MSG-27: octets of a whole MESSAGE outside a session.
 PAGE_LIMIT = 1300
@@ -54,6 +59,7 @@ _PRIORITY = {2: "emergency", 1: "urgent", -1: "non-urgent"}
 _is_language = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*").fullmatch
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]+"
 _is_call_id = re.compile(rf"(?=.{{1,255}}\Z){_WORD}(?:@{_WORD})?").fullmatch  # RFC 3261 25.1: callid
+_DIALLED = frozenset("+0123456789*#")
 _is_number = re.compile(r"[0-9]{1,10}").fullmatch
 
 
@@ -68,17 +74,19 @@ def write(item: Item, trunk: TrunkSettings, settings: SipSettings, via: Via,
     :param habits: what is known of the users; None: nothing.
     :param again: the target has refused the first one: another one, not a repetition.
     """
+    habits = habits or Habits()
     try:
         match item.payload:
             case Message():
-                is_wrapped = wants_wrapper(item.payload, trunk, habits or Habits())
-                return _write_message(item, trunk, settings, via, is_wrapped, again)
+                return _write_message(item, trunk, settings, via, habits, again)
             case Report():
-                return _write_report(item, trunk, settings, via)
+                return _write_report(item, trunk, settings, via, habits)
             case Notification():
                 return _write_notification(item, item.payload, trunk, settings, via)
             case Composing():
-                return _write_composing(item, item.payload, trunk, settings, via)
+                return _write_composing(item, item.payload, trunk, settings, via, habits)
+            case _:
+                return Failure(Reason.NOT_SUPPORTED, detail="presence is no MESSAGE")
     except NoImage as fault:
         return Failure(Reason.MALFORMED_ADDRESS, text=str(fault))
 
@@ -105,31 +113,43 @@ def ref_of_request(item: Item, request: Request) -> str:
 
 
 def _write_message(item: Item, trunk: TrunkSettings, settings: SipSettings, via: Via,
-                  is_wrapped: bool = False, again: bool = False) -> Request | Failure:
+                  habits: Habits, again: bool) -> Request | Failure:
     """The MESSAGE for an item that holds a :class:`~iwf.mapping.model.Message`.
 
-    :param is_wrapped: ask for receipts, if there is room for that.
     :raises NoImage: when an address has none.
     """
     message = item.payload
     assert isinstance(message, Message)
     sender = _from(message.origin.address, message.origin.name, item, settings)
     target = target_uri(item, settings)                              # MSG-2: Request-URI = To
+    call_id = _call_id(message.conversation, message.target, item, settings, habits)
     cseq = SECOND_FORM if again else 1                               # MSG-6a: a fresh From tag
     if trunk.profile == "draft" and _is_number(message.id) and int(message.id) < 2**31 - SECOND_FORM:
         cseq += int(message.id) - 1                                  # MSG-6
-    headers = _common_headers(message.hops, sender, target, _call_id(message.conversation, item, settings), cseq)
+    headers = _common_headers(message.hops, sender, target, call_id, cseq, trunk)
     body = _chosen_body(message)
     _add_optional(headers, item, message, body)
     text = body.text.encode("utf-8", "replace") if body is not None else b""
-    if is_wrapped:
+    request: Request | Failure = Failure(Reason.TOO_BIG)
+    for content_type, content in _forms(item, message, text, target, trunk, settings, habits):
+        request = _limited(target, via, headers, content_type, content, trunk, settings)
+        if isinstance(request, Request):
+            break
+    return request
+
+
+def _forms(item: Item, message: Message, text: bytes, target: Uri, trunk: TrunkSettings, settings: SipSettings,
+           habits: Habits) -> Iterator[tuple[str, bytes]]:
+    """Content type and content of a message, the richest form first; the first one that there is room for is sent."""
+    rich = rich_content(item, text, trunk) if len(message.bodies) > 1 and text else None
+    if wants_wrapper(message, trunk, habits):
         bare = message.origin.address.bare()
         seen_as = uri_of_address(bare, phone_hosts=_phone_hosts(bare, settings))
-        content = wrapped_text(item, message.sent_at, message.wants, seen_as, target, "text/plain; charset=utf-8", text)
-        request = _limited(target, via, headers, cpim.TYPE, content, trunk, settings)
-        if isinstance(request, Request):
-            return request
-    return _limited(target, via, headers, _plain_type(trunk), text, trunk, settings)
+        for kind, content in (*([rich] if rich else []), ("text/plain; charset=utf-8", text)):
+            yield cpim.TYPE, wrapped_text(item, message.sent_at, message.wants, seen_as, target, kind, content)
+    if rich is not None:
+        yield rich
+    yield _plain_type(trunk), text
 
 
 def target_uri(item: Item, settings: SipSettings) -> Uri:
@@ -143,7 +163,8 @@ def target_uri(item: Item, settings: SipSettings) -> Uri:
     return uri_of_address(payload.target, payload.target_spelling, _phone_hosts(payload.target, settings))
 
 
-def _write_report(item: Item, trunk: TrunkSettings, settings: SipSettings, via: Via) -> Request | Failure:
+def _write_report(item: Item, trunk: TrunkSettings, settings: SipSettings, via: Via,
+                  habits: Habits) -> Request | Failure:
     """The notice MESSAGE for an item that holds a :class:`~iwf.mapping.model.Report` (MSG-33).
 
     It comes from the address that the recipient had written to.
@@ -154,7 +175,8 @@ def _write_report(item: Item, trunk: TrunkSettings, settings: SipSettings, via: 
     assert isinstance(report, Report)
     sender = _from(report.origin, "", item, settings)
     target = target_uri(item, settings)
-    headers = _common_headers(70, sender, target, _call_id(report.conversation, item, settings), 1)
+    call_id = _call_id(report.conversation, report.recipient, item, settings, habits)
+    headers = _common_headers(70, sender, target, call_id, 1, trunk)
     headers.append(("Content-Language", "en"))
     text = notice(report).encode("utf-8", "replace")
     return _limited(target, via, headers, _plain_type(trunk), text, trunk, settings)
@@ -165,7 +187,7 @@ def _write_notification(item: Item, told: Notification, trunk: TrunkSettings, se
     """The IMDN for a sender who had asked (RCPT-5)."""
     sender = _from(told.origin, "", item, settings)
     target = target_uri(item, settings)
-    headers = _common_headers(70, sender, target, _call_id("", item, settings), 1)
+    headers = _common_headers(70, sender, target, _made_call_id(item.id, settings), 1, trunk)
     body = notification_body(item, told, sender.uri, target)
     routes = routes_of(told.hints)
     if routes and trunk.next_hop is not None:
@@ -175,23 +197,36 @@ def _write_notification(item: Item, told: Notification, trunk: TrunkSettings, se
 
 
 def _write_composing(item: Item, told: Composing, trunk: TrunkSettings, settings: SipSettings,
-                     via: Via) -> Request | Failure:
+                     via: Via, habits: Habits) -> Request | Failure:
     """That somebody types, or has stopped (COMP-1)."""
     sender = _from(told.origin.address, told.origin.name, item, settings)
     target = target_uri(item, settings)
-    headers = _common_headers(70, sender, target, _call_id(told.conversation, item, settings), 1)
+    call_id = _call_id(told.conversation, told.target, item, settings, habits)
+    headers = _common_headers(70, sender, target, call_id, 1, trunk)
     return _limited(target, via, headers, composing.TYPE, composing_body(told), trunk, settings)
 
 
-def _common_headers(hops: int, sender: NameAddr, target: Uri, call_id: str, cseq: int) -> list[tuple[str, str]]:
+def _common_headers(hops: int, sender: NameAddr, target: Uri, call_id: str, cseq: int,
+                    trunk: TrunkSettings) -> list[tuple[str, str]]:
     # No Contact: MSG-2.
-    return [
+    headers = [
         ("Max-Forwards", str(max(0, min(hops, 255)))),               # LOOP-1
         ("From", str(sender)),
         ("To", f"<{target}>"),
         ("Call-ID", call_id),
         ("CSeq", f"{cseq} MESSAGE"),
     ]
+    if trunk.trusted_identity:
+        headers.append(asserted_identity(sender.uri))                # SIP-64
+    if trunk.loose_route:
+        headers += [("Route", route) for route in outbound_route(trunk)]
+    return headers
+
+
+def asserted_identity(uri: Uri) -> tuple[str, str]:
+    """The header line by which we vouch for a sender: who he is, not which device of his (RFC 3325 9.1)."""
+    params = tuple(pair for pair in uri.params if pair[0].lower() != "gr")
+    return "P-Asserted-Identity", f"<{evolve(uri, params=params)}>"
 
 
 def _add_optional(headers: list[tuple[str, str]], item: Item, message: Message, body: Body | None) -> None:
@@ -220,11 +255,15 @@ def _from(address: Address, name: str, item: Item, settings: SipSettings) -> Nam
     return NameAddr(one_line(name), uri, (("tag", token("tag", item.id)),))   # MSG-1, MSG-4: our own tag
 
 
-def _call_id(conversation: str, item: Item, settings: SipSettings) -> str:
-    """MSG-3: the conversation, when it can stand there as it is."""
-    if conversation and _is_call_id(conversation):
+def _call_id(conversation: str, recipient: Address, item: Item, settings: SipSettings, habits: Habits) -> str:
+    """MSG-3: the conversation, when it can stand there as it is, which may be a Call-ID of the recipient's own."""
+    if conversation and _is_call_id(conversation) and habits.of(recipient).takes_its_call_ids:
         return conversation
-    return f"{token('call', conversation or item.id)}@{settings.host or 'gateway.invalid'}"
+    return _made_call_id(conversation or item.id, settings)
+
+
+def _made_call_id(seed: str, settings: SipSettings) -> str:
+    return f"{token('call', seed)}@{settings.host or 'gateway.invalid'}"
 
 
 def _chosen_body(message: Message) -> Body | None:
@@ -239,7 +278,7 @@ def _chosen_body(message: Message) -> Body | None:
 
 def _phone_hosts(address: Address, settings: SipSettings) -> Container[str]:
     """The hosts behind which the address may be a phone."""
-    if not address.user.startswith("+"):
+    if address.user[:1] not in _DIALLED:
         return ()
     return [alias.domain for alias in settings.aliases if alias.bridges == "tel"]
 
@@ -248,13 +287,22 @@ def _plain_type(trunk: TrunkSettings) -> str:
     return "text/plain;charset=utf-8" if trunk.charset_parameter else "text/plain"   # MSG-9
 
 
+def _mark(target: Uri, lines: Iterable[tuple[str, str]]) -> str:
+    """See :mod:`iwf.sip.transaction.loops`; of header lines as we write them."""
+    values = dict(lines)
+    tag = values["From"].rpartition(";tag=")[2]
+    return mark_of(str(target), tag, "", values["Call-ID"], int(values["CSeq"].partition(" ")[0]))
+
+
 def _limited(target: Uri, via: Via, headers: list[tuple[str, str]], content_type: str, content: bytes,
              trunk: TrunkSettings, settings: SipSettings) -> Request | Failure:
     """The request, unless it is larger than may be sent to that trunk."""
     lines = (*headers, ("Content-Type", content_type)) if content else tuple(headers)
+    if via.branch.endswith(OPEN):
+        via = closed(via, _mark(target, lines))                      # LOOP-3
     request = Request.composed("MESSAGE", target, via, lines, content)
     # MSG-28: large ones over a stream, where the operator knows that the rest of the way bears it.
-    streams = trunk.next_hop is not None and trunk.next_hop.transport == "tcp"
+    streams = trunk.next_hop is not None and trunk.next_hop.transport in ("tcp", "tls")
     limit = settings.max_message if trunk.trusted_large and streams else PAGE_LIMIT
     size = len(request.to_bytes())
     if size > limit:

@@ -56,6 +56,8 @@ class Content:
     """What a body says."""
 
     text: str = ""
+    markup: str = ""
+    """The same as it came, with its markup; not clean yet."""
     subject: str = ""
     language: str = ""
     sent_at: float | None = None
@@ -64,6 +66,10 @@ class Content:
     """The headers around it, if there were any."""
     notification: Imdn | None = None
     composing: IsComposing | None = None
+
+
+#: MSG-26: nobody's list server.  With Require the same is said before the body is looked at.
+_LIST = Status(420, "Bad Extension", (("Unsupported", "recipient-list-message"),), ("MSG-26",))
 
 
 class _Refused(Exception):
@@ -78,15 +84,27 @@ def read_content(request: Request) -> Content | Status:
     :return: what it says, or the refusal.
     :raises SipSyntaxError: for a content type that cannot be read.
     """
-    body = request.body
-    if not body:
+    if not request.body:
         return Content()
+    body = plain_body(request)
+    if isinstance(body, Status):
+        return body
+    if _is_list(request.get("Content-Disposition") or ""):
+        return _LIST
     try:
-        encoding = request.get("Content-Encoding")
-        if encoding:
-            body = _expanded(body, encoding.strip().lower())
         kind = _PLAIN if request.get("Content-Type") in _UTF8_TEXT else request.content_type or _PLAIN
         return _read(kind, body, DEEPEST)
+    except _Refused as refused:
+        return refused.status
+
+
+def plain_body(request: Request) -> bytes | Status:
+    """The body of a request without its Content-Encoding, or the refusal (MSG-21)."""
+    encoding = request.get("Content-Encoding")
+    if not encoding:
+        return request.body
+    try:
+        return _expanded(request.body, encoding.strip().lower())
     except _Refused as refused:
         return refused.status
 
@@ -122,7 +140,8 @@ def _read_plain(kind: ContentType, body: bytes, depth: int) -> Content:
 
 
 def _read_markup(kind: ContentType, body: bytes, depth: int) -> Content:
-    return Content(plain_of_markup(_decoded(kind, body)))            # MSG-22
+    markup = _decoded(kind, body)
+    return Content(plain_of_markup(markup), markup)                  # MSG-22
 
 
 def _decoded(kind: ContentType, body: bytes) -> str:
@@ -195,15 +214,22 @@ def _read_alternative(kind: ContentType, body: bytes, depth: int) -> Content:
     raise refused or _Refused(Status(400, "Multipart Without Parts"))
 
 
+def _is_list(disposition: str) -> bool:
+    """RFC 5365 4: recipients, to whom somebody shall send the rest."""
+    return disposition.lower().lstrip().startswith("recipient-list")
+
+
 def _read_mixed(kind: ContentType, body: bytes, depth: int) -> Content:
     """The first part with a text, unless another part must not be lost."""
     found, refused = None, None
-    for part_kind, disposition, content in _parts(kind, body):
+    parts = _parts(kind, body)
+    if any(_is_list(disposition) for _, disposition, _ in parts):
+        raise _Refused(_LIST)
+    for part_kind, disposition, content in parts:
         try:
             found = found or _read(part_kind, content, depth)
         except _Refused as fault:
-            # MSG-26: a list of recipients is refused as a whole, like anything marked as required.
-            if "handling=required" in disposition or disposition.startswith("recipient-list"):
+            if "handling=required" in disposition:
                 raise
             refused = fault
     if found is None:

@@ -22,6 +22,8 @@ class Habit:
     takes_cpim: bool | None = None
     """None: nobody has tried."""
     takes_typing: bool = True
+    takes_its_call_ids: bool = True
+    """A Call-ID that the user's agent has made itself is no loop to it."""
 
 
 _UNKNOWN = Habit()
@@ -57,6 +59,10 @@ class Habits:
     def refused_typing(self, user: Address) -> None:
         """A user has refused to hear that somebody types (COMP-4)."""
         self._habit(user).takes_typing = False
+
+    def refused_call_id(self, user: Address) -> None:
+        """A user has answered 482 to a Call-ID that may be his own (MSG-3)."""
+        self._habit(user).takes_its_call_ids = False
 
     def refused(self, user: Address, accept: str) -> None:
         """A user has refused a content, and said what he takes instead."""

@@ -31,6 +31,7 @@ PLAIN_WORDS = {
     Reason.TIMEOUT: "the recipient's server did not answer",
     Reason.UNREACHABLE: "the recipient's server could not be reached",
     Reason.CONGESTED: "there is too much traffic at the moment",
+    Reason.TOO_FAST: "you write too much at once",
     Reason.EXHAUSTED: "the recipient's server has no room for it",
     Reason.LOOP: "it went in a circle",
     Reason.CONFLICT: "it is in conflict with another request",

@@ -14,8 +14,10 @@ from attrs import evolve
 from iwf.edge import Offered
 from iwf.mapping.composing import DEFAULT_REFRESH
 from iwf.mapping.model import NOTHING, Address, Body, Composing, Kind, Message, Party
+from iwf.mapping.xhtml import clean
 from iwf.sip.address import NoImage, address_of_uri, without_own_port
 from iwf.sip.messaging.content import Content, illegal, read_content
+from iwf.sip.messaging.rich import MARKUP
 from iwf.sip.messaging.signals import has_id, hints_of, receipt_of
 from iwf.sip.reasons import Status, one_line
 from iwf.sip.settings import TrunkSettings
@@ -48,7 +50,7 @@ def read_message(request: Request, target: Address, trunk: TrunkSettings, hosts:
     hops = request.max_forwards
     if hops == 0:
         return Status(483, "Too Many Hops")                          # LOOP-1
-    origin = _origin(request, trunk, hosts)
+    origin = origin_of(request, trunk, hosts)
     if isinstance(origin, Status):
         return origin
     content = read_content(request)
@@ -74,7 +76,7 @@ def read_message(request: Request, target: Address, trunk: TrunkSettings, hosts:
         id=_id(request, trunk),
         origin=origin,
         target=target,
-        bodies=(Body(text, language),) if text else (),
+        bodies=_bodies(text, content.markup, language, trunk),
         kind=Kind.NORMAL,                                            # MSG-8
         conversation=_plain(request.call_id),
         subject=subject,
@@ -92,6 +94,14 @@ def read_message(request: Request, target: Address, trunk: TrunkSettings, hosts:
     return Offered(message, RULES)
 
 
+def _bodies(text: str, markup: str, language: str, trunk: TrunkSettings) -> tuple[Body, ...]:
+    """The text, and what it looks like where the trunk's markup is wanted and there is more to it (MSG-22)."""
+    if not text:
+        return ()
+    rich = clean(markup) if markup and trunk.html != "never" else ""
+    return (Body(text, language), Body(rich, language, MARKUP)) if rich else (Body(text, language),)
+
+
 def _signal(content: Content, request: Request, origin: Party, target: Address,
             trunk: TrunkSettings) -> Offered | Status:
     """What comes in MESSAGE and is no message: typing, or news of a message of ours."""
@@ -107,8 +117,8 @@ def _signal(content: Content, request: Request, origin: Party, target: Address,
     return Offered(receipt, ("RCPT-3", "RCPT-4"))
 
 
-def _origin(request: Request, trunk: TrunkSettings, hosts: Container[str]) -> Party | Status:
-    """MSG-1: who sends, by From or by what a trusted trunk asserts."""
+def origin_of(request: Request, trunk: TrunkSettings, hosts: Container[str]) -> Party | Status:
+    """Who sends, by From or by what a trusted trunk asserts (MSG-1); or the answer to who does not say."""
     sender = request.from_
     if _is_anonymous(sender):
         asserted = request.addresses("P-Asserted-Identity") if trunk.trusted_identity else ()   # SIP-64

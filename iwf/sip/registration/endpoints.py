@@ -7,15 +7,20 @@ from typing import Any
 
 from twisted.internet.defer import gatherResults, inlineCallbacks
 
-from iwf.mapping.model import Accepted, Failure, Item, Reason, Rejected
+from iwf.mapping.model import Accepted, Composing, Failure, Item, Reason, Rejected
 from iwf.sip.auth.accounts import limited
 from iwf.sip.client import Answer, Unanswered, UserAgentClient
-from iwf.sip.messaging.author import target_uri, write
+from iwf.sip.messaging.author import ref_of_request, target_uri, write
+from iwf.sip.messaging.forms import has_other_form
+from iwf.sip.messaging.habits import Habits
 from iwf.sip.reasons import failure_of_status
 from iwf.sip.registration.registrar import Binding, Registrar, routed
 from iwf.sip.settings import Hop, SipSettings
 from iwf.sip.syntax.headers import Via
 from iwf.sip.syntax.message import Request, Response
+
+_End = tuple[Answer, str]
+"""What a contact has answered at last, and the reference of receipts for what it got."""
 
 
 class Endpoints:
@@ -23,10 +28,12 @@ class Endpoints:
 
     The contacts of highest preference are tried at once, then the next ones; one that takes the message
     is enough (RFC 3261 16.6, RFC 3428 8).
+
+    :param habits: what is known of users, shared with whoever else hears of them.
     """
 
     def __init__(self, settings: SipSettings, registrar: Registrar, client: UserAgentClient,
-                 via: Callable[[Hop], Via], seconds: Callable[[], float]) -> None:
+                 via: Callable[[Hop], Via], seconds: Callable[[], float], habits: Habits) -> None:
         assert settings.registrar is not None
         self._settings = settings
         self.trunk = settings.registrar.trunk
@@ -35,6 +42,7 @@ class Endpoints:
         self._client = client
         self._via = via
         self._seconds = seconds
+        self._habits = habits
 
     @inlineCallbacks
     def deliver(self, item: Item) -> Any:
@@ -44,26 +52,44 @@ class Endpoints:
         groups = self._registrar.contacts(user, self._seconds())
         if not groups:
             return Rejected(item, self._absent(user))
-        answers: list[Answer] = []
+        if isinstance(item.payload, Composing) and not self._habits.wants_typing(item.payload.target):
+            return Accepted(item)                                    # COMP-4
+        ends: list[_End] = []
         for group in groups:
-            requests = [(self._request(item, binding), binding.hop) for binding in group]
-            for request, _ in requests:
+            requests = [self._request(item, binding) for binding in group]
+            for request in requests:
                 if isinstance(request, Failure):
                     return Rejected(item, request)
-            answers = yield gatherResults([
-                self._client.ask(request, hop) for request, hop in requests if isinstance(request, Request)])
-            if any(isinstance(answer, Response) and answer.status < 300 for answer in answers):
-                return Accepted(item)
-        return _outcome(min(answers, key=_rank), item)
+            ends = yield gatherResults([
+                self._ask(item, request, binding) for request, binding in zip(requests, group, strict=True)
+                if isinstance(request, Request)])
+            taken = [ref for answer, ref in ends if isinstance(answer, Response) and answer.status < 300]
+            if taken:
+                return Accepted(item, tuple({ref for ref in taken if ref}))
+        return _outcome(min((answer for answer, _ in ends), key=_rank), item)
+
+    @inlineCallbacks
+    def _ask(self, item: Item, request: Request, binding: Binding) -> Any:
+        """Send a request to a contact, and in another form if that one is refused.
+
+        :return: fires with an :data:`_End`.
+        """
+        answer = yield self._client.ask(request, binding.hop)
+        if isinstance(answer, Response) and has_other_form(item, request, answer, self._habits):
+            other = self._request(item, binding, again=True)
+            if isinstance(other, Request):
+                request = other
+                answer = yield self._client.ask(request, binding.hop)
+        return answer, ref_of_request(item, request)
 
     def _absent(self, user: str) -> Failure:
         if user.lower() in self._users:
             return Failure(Reason.UNAVAILABLE, False, text="the recipient is not registered")
         return Failure(Reason.UNKNOWN_RECIPIENT)
 
-    def _request(self, item: Item, binding: Binding) -> Request | Failure:
+    def _request(self, item: Item, binding: Binding, again: bool = False) -> Request | Failure:
         """The MESSAGE to a user, sent on to one of his contacts (RFC 3261 16.6 (2), RFC 3327 5.4)."""
-        request = write(item, self.trunk, self._settings, self._via(binding.hop))
+        request = write(item, self.trunk, self._settings, self._via(binding.hop), self._habits, again)
         if isinstance(request, Failure):
             return request
         return limited(routed(request, binding.uri, binding.path), self.trunk, self._settings)

@@ -85,7 +85,10 @@ class Registering:
             return
         hops = secured(located.hops, self._trunk, located.domain)
         hop = hops[self._failures % len(hops)]                        # SIP-51: the next one after a failure
-        answer = self._client.ask(self._machine.compose(identity, self._via(hop)), hop)
+        via = self._via(hop)
+        if hop.transport != "udp" and self._trunk.keep_alive != "off":
+            via = via.with_param("keep", None)                        # SIP-45, RFC 6223 4.2.2; by UDP it would be STUN
+        answer = self._client.ask(self._machine.compose(identity, via), hop)
         answer.addCallback(self._answered, identity)
 
     def _answered(self, answer: Answer, identity: str) -> None:

@@ -29,15 +29,21 @@ class Ping:
 
 
 @frozen
+class Pong:
+    """The empty line that answers a ping of ours."""
+
+
+@frozen
 class Broken:
     """The stream cannot be read any further: answer ``error.request`` if there is one, then close."""
 
     error: SipSyntaxError
 
 
-Frame = bytes | Ping | Broken
+Frame = bytes | Ping | Pong | Broken
 
 _PING = Ping()
+_PONG = Pong()
 
 
 class StreamFramer:
@@ -52,8 +58,13 @@ class StreamFramer:
         self._searched = 0  # no empty line begins before this offset
         self._size = 0      # octets of the message at the start of the buffer; 0: not known yet
         self._half_ping = False
+        self._pong_due = False
         self.broken = False
         """Whether a :class:`Broken` has come out; nothing more will."""
+
+    def expect_pong(self) -> None:
+        """We have sent a ping: the next empty line is its answer and not half a ping."""
+        self._pong_due = True
 
     def feed(self, octets: bytes) -> list[Frame]:
         """Take octets as they come in.
@@ -100,6 +111,10 @@ class StreamFramer:
         while True:
             if buffer.startswith(b"\r\n", position):
                 position += 2
+                if self._pong_due:
+                    self._pong_due = False
+                    frames.append(_PONG)
+                    continue
                 if self._half_ping:
                     frames.append(_PING)
                 self._half_ping = not self._half_ping

@@ -3,7 +3,7 @@
 No IO: every entry takes ``now`` and returns what is to be done as values, to be carried out in
 order.  :class:`iwf.sip.transaction.table.TransactionTable` finds the machine for a message.
 
-An INVITE client is missing: the gateway does not start calls yet.
+Those for INVITE are in :mod:`iwf.sip.transaction.invite`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,16 @@ T2 = 4.0
 """Longest interval between repetitions."""
 T4 = 5.0
 """How long a message may stay in the network."""
-TIMER_F = TIMER_H = TIMER_J = TIMER_L = 64 * T1
-TIMER_I = TIMER_K = T4
-#: 17.2.1: a 100 to INVITE, unless an answer comes within 200 ms.
-INVITE_TRYING = 0.2
+TIMER_F = TIMER_J = 64 * T1
+TIMER_K = T4
 #: RFC 4320 4.1: when the peer's timer E has reached T2: repetitions after 0.5, 1.5 and 3.5 s.
 NON_INVITE_TRYING = T1 + 2 * T1 + 4 * T1
 
 
 class State(Enum):
-    """The states of RFC 3261 17.1.2, 17.2.1, 17.2.2 and RFC 6026 7.1."""
+    """The states of RFC 3261 17.1.1, 17.1.2, 17.2.1, 17.2.2 and RFC 6026 7.1, 7.2."""
 
+    CALLING = "calling"
     TRYING = "trying"
     PROCEEDING = "proceeding"
     ACCEPTED = "accepted"
@@ -79,7 +78,18 @@ class Terminated:
     transaction: Transaction
 
 
-Output = Send | Deliver | TimedOut | TransportFailed | Terminated
+@frozen
+class Stray:
+    """An ACK that belongs to no INVITE transaction: that to a 2xx is one of its own (13.2.2.4), and what it
+    belongs to is known by its dialog."""
+
+    message: Request
+    source: Any
+    """As handed in."""
+    transaction: None = None
+
+
+Output = Send | Deliver | TimedOut | TransportFailed | Terminated | Stray
 
 
 Key = tuple[str | int | None, ...]
@@ -158,12 +168,15 @@ class ClientTransaction(Transaction):
 
     def __init__(self, request: Request, peer: Any, reliable: bool, now: float) -> None:
         super().__init__(peer, reliable)
-        if request.method in ("INVITE", "ACK"):
-            raise ValueError(f"not for {request.method}")
+        self._check(request)
         self.request = request
         self._octets = request.to_bytes()
-        self._act_at = inf if reliable else now + T1  # timer E
-        self._end_at = now + TIMER_F
+        self._act_at = inf if reliable else now + T1  # timer E, for INVITE A
+        self._end_at = now + TIMER_F                  # for INVITE B
+
+    def _check(self, request: Request) -> None:
+        if request.method in ("INVITE", "ACK"):
+            raise ValueError(f"not for {request.method}")
 
     def start(self) -> list[Output]:
         """The first output: the request is to be sent."""
@@ -250,56 +263,3 @@ class ServerTransaction(Transaction):
     def _terminate(self) -> list[Output]:
         self.request = None
         return super()._terminate()
-
-
-class InviteServerTransaction(ServerTransaction):
-    """Answers one INVITE (17.2.1, RFC 6026 7.1); a 2xx is repeated by the user, not by the machine."""
-
-    __slots__ = ("to_tag",)
-
-    def _begin(self, now: float) -> None:
-        self.state = State.PROCEEDING
-        self.to_tag = ""
-        """The tag of our final response."""
-        self._act_at = now + INVITE_TRYING
-
-    def repeated(self, now: float) -> list[Output]:
-        if self.state not in (State.PROCEEDING, State.COMPLETED) or not self._octets:
-            return []
-        return [Send(self, self._octets)]
-
-    def acknowledged(self, ack: Request, now: float) -> list[Output]:
-        """An ACK has come in."""
-        if self.state is State.ACCEPTED:
-            return [Deliver(self, ack)]
-        if self.state is State.COMPLETED:
-            return self._enter(State.CONFIRMED, now, 0 if self.reliable else TIMER_I)
-        return []
-
-    def respond(self, response: Response, now: float) -> list[Output]:
-        success = 200 <= response.status < 300
-        if self.state is State.ACCEPTED and success:
-            return self._send(response.to_bytes())
-        if self.state is not State.PROCEEDING:
-            return []
-        outputs = self._send(response.to_bytes())
-        if response.status < 200:
-            return outputs
-        self.request = None
-        self.to_tag = response.to.tag
-        if success:
-            return [*outputs, *self._enter(State.ACCEPTED, now, TIMER_L)]
-        self._enter(State.COMPLETED, now, TIMER_H)
-        if not self.reliable:
-            self._act_at = now + T1  # timer G
-        return outputs
-
-    def handle_timer(self, now: float) -> list[Output]:
-        if now >= self._end_at:
-            unacknowledged = self.state is State.COMPLETED
-            return [*([TimedOut(self)] if unacknowledged else []), *self._terminate()]
-        if now >= self._act_at:
-            if self.state is State.PROCEEDING:
-                return self._say_trying()
-            return self._repeat(now, min(2 * self._interval, T2))
-        return []

@@ -1,6 +1,7 @@
 """The table of all SIP transactions: matching and timers (RFC 3261 17.1.3, 17.2.3; SIP-20 to SIP-24).
 
-The machines and their outputs live in :mod:`iwf.sip.transaction.machines` and can be imported from here.
+The machines and their outputs live in :mod:`iwf.sip.transaction.machines` and
+:mod:`iwf.sip.transaction.invite` and can be imported from here.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from iwf.ids import Ids
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.headers import Via
 from iwf.sip.syntax.message import Request, Response
+from iwf.sip.transaction.invite import InviteClientTransaction, InviteServerTransaction
 from iwf.sip.transaction.machines import (
     ClientTransaction,
     Deliver,
-    InviteServerTransaction,
     Key,
     Output,
     Send,
     ServerTransaction,
     State,
+    Stray,
     Terminated,
     TimedOut,
     Transaction,
@@ -30,8 +32,9 @@ from iwf.sip.transaction.machines import (
 )
 
 __all__ = [
-    "COOKIE", "ClientTransaction", "Deliver", "InviteServerTransaction", "Output", "Send", "ServerTransaction",
-    "State", "Terminated", "TimedOut", "Transaction", "TransactionTable", "TransportFailed", "new_branch",
+    "COOKIE", "ClientTransaction", "Deliver", "InviteClientTransaction", "InviteServerTransaction", "Output", "Send",
+    "ServerTransaction", "State", "Stray", "Terminated", "TimedOut", "Transaction", "TransactionTable",
+    "TransportFailed", "new_branch",
 ]
 
 #: RFC 3261 8.1.1.7: begins every branch that identifies a transaction.
@@ -88,28 +91,47 @@ class TransactionTable:
         :param request: with our Via on top and a new branch in it (:func:`new_branch`).
         :param target: where to send, for the transport.
         :raises SipSyntaxError: when the request cannot be written.
-        :raises ValueError: for INVITE and ACK, and when the branch is in use.
+        :raises ValueError: for ACK, which opens none, and when the branch is in use.
         """
-        now = self._time(now)
+        machine = InviteClientTransaction if request.method == "INVITE" else ClientTransaction
+        transaction = self._open_client(machine, request, target, reliable, self._time(now))
+        return transaction, transaction.start()
+
+    def _open_client(self, machine: type[ClientTransaction], request: Request, target: Any, reliable: bool,
+                     now: float) -> ClientTransaction:
         key = _via_key("client", request.top_via, request.method)
         if key in self._open:
             raise ValueError("branch in use")
-        transaction = ClientTransaction(request, target, reliable, now)
+        transaction = machine(request, target, reliable, now)
         self._add(key, transaction)
-        return transaction, transaction.start()
+        return transaction
+
+    def cancel(self, transaction: InviteClientTransaction, now: float) -> list[Output]:
+        """Take an INVITE of ours back, at once or as soon as its peer has shown that he has it (SIP-24).
+
+        The user hears the final response all the same: 487, or another that was quicker.
+        """
+        transaction.cancel()
+        return self._with_cancel(transaction, [], self._time(now))
+
+    def _with_cancel(self, transaction: InviteClientTransaction, outputs: list[Output], now: float) -> list[Output]:
+        cancel = transaction.due_cancel(now)
+        if cancel is not None:
+            outputs += self._open_client(ClientTransaction, cancel, transaction.peer, transaction.reliable, now).start()
+        return self._settled(transaction, outputs)
 
     def receive(self, message: Request | Response, source: Any, reliable: bool, now: float) -> list[Output]:
         """Take a message from a peer that :func:`~iwf.sip.syntax.message.validate` has let pass.
 
         :param source: where answers go, for the transport.
         :return: a :class:`Deliver` with a :class:`ServerTransaction` for a new request.  Responses
-            without transaction are dropped (SIP-20), and so is a stray ACK.
+            without transaction are dropped (SIP-20); an ACK without one is a :class:`Stray`.
         """
         now = self._time(now)
         if isinstance(message, Response):
             return self._receive_response(message, now)
         if message.method == "ACK":
-            return self._receive_ack(message, now)
+            return self._receive_ack(message, source, now)
         key = _server_key(message, message.method)
         known = self._open.get(key)
         if isinstance(known, ServerTransaction):
@@ -189,9 +211,12 @@ class TransactionTable:
             return []  # SIP-12
         if not isinstance(transaction, ClientTransaction):
             return []
-        return self._settled(transaction, transaction.receive(response, now))
+        outputs = transaction.receive(response, now)
+        if isinstance(transaction, InviteClientTransaction):
+            return self._with_cancel(transaction, outputs, now)
+        return self._settled(transaction, outputs)
 
-    def _receive_ack(self, ack: Request, now: float) -> list[Output]:
+    def _receive_ack(self, ack: Request, source: Any, now: float) -> list[Output]:
         found = self._open.get(_server_key(ack, "INVITE"))
         if found is None:
             # 17.2.3: without cookie an INVITE outside a dialog is known without To tag, and the
@@ -200,7 +225,7 @@ class TransactionTable:
             if isinstance(found, InviteServerTransaction) and found.to_tag != ack.to.tag:
                 return []
         if not isinstance(found, InviteServerTransaction):
-            return []
+            return [Stray(ack, source)]
         return self._settled(found, found.acknowledged(ack, now))
 
     def _add(self, key: Key, transaction: Transaction) -> None:

@@ -19,6 +19,8 @@ from twisted.python.failure import Failure
 from iwf.sip.settings import Hop
 from iwf.sip.syntax.framing import Broken, Ping, StreamFramer
 from iwf.sip.syntax.grammar import SipSyntaxError
+from iwf.sip.transport.keepalive import PING, KeepAlive
+from iwf.sip.transport.pinger import Pinger
 
 #: SIP-42: a stream without traffic is kept this long, in seconds; at least 64*T1.
 IDLE = 300.0
@@ -128,6 +130,7 @@ class Stream(protocol.Protocol, TimeoutMixin):
         self._opened = opened
         self._closed = closed
         self._name = name
+        self._pinger: Pinger | None = None
         self.source: Source | None = None
         """Where its messages come from, known when it is open."""
 
@@ -147,6 +150,8 @@ class Stream(protocol.Protocol, TimeoutMixin):
         self.resetTimeout()  # type: ignore[no-untyped-call]
         source = self.source
         assert source is not None
+        if self._pinger is not None:
+            self._pinger.heard()
         for frame in self._framer.feed(data):
             if isinstance(frame, bytes):
                 self._receiver.received(frame, source)
@@ -159,6 +164,21 @@ class Stream(protocol.Protocol, TimeoutMixin):
     def keep(self, seconds: float) -> None:
         """Stay open that long without traffic: somebody is reached by this connection."""
         self.setTimeout(max(IDLE, seconds))  # type: ignore[no-untyped-call]
+
+    def keep_alive(self, machine: KeepAlive, clock: Any) -> None:
+        """Ping from now on; the connection is closed when it fails (SIP-48)."""
+        self.stop_pings()
+        self._pinger = Pinger(machine, clock, self._ping, self.transport.abortConnection)
+
+    def stop_pings(self) -> None:
+        """Ping no more."""
+        if self._pinger is not None:
+            self._pinger.stop()
+            self._pinger = None
+
+    def _ping(self) -> None:
+        self._framer.expect_pong()
+        self.transport.write(PING)
 
     def send(self, octets: bytes, hop: Hop | None = None) -> bool:
         if not self.connected or self.transport.disconnecting:
@@ -173,6 +193,7 @@ class Stream(protocol.Protocol, TimeoutMixin):
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         self.connected = 0  # Twisted leaves that to us
+        self.stop_pings()
         self.setTimeout(None)  # type: ignore[no-untyped-call]
         self._closed(self)
 
@@ -211,6 +232,9 @@ class Inbound(protocol.Factory):
         self._closed(stream)
 
 
+_Lost = Callable[[], object] | None
+
+
 class Outbound(protocol.ClientFactory):
     """One connection to a next hop; what is sent before it stands waits."""
 
@@ -221,25 +245,51 @@ class Outbound(protocol.ClientFactory):
         self._make = make
         self._gone = gone
         self.stream: Stream | None = None
-        self._waiting: list[bytes] = []
+        self._interval: tuple[float, float] | None = None
+        self._keep: Callable[[Stream], None] | None = None
+        self._waiting: list[tuple[bytes, _Lost]] = []
 
-    def send(self, octets: bytes) -> bool:
+    def send(self, octets: bytes, lost: _Lost = None) -> bool:
+        """Send now, or when the connection stands.
+
+        :param lost: called when it does not come to that.
+        """
         if self.stream is None:
-            self._waiting.append(octets)
+            self._waiting.append((octets, lost))
             return True
         return self.stream.send(octets)
+
+    def keep_alive(self, interval: tuple[float, float], keep: Callable[[Stream], None]) -> None:
+        """Ping at that interval, now or when it stands.
+
+        :param keep: begins to ping on the connection.
+        """
+        if self._interval == interval:
+            return
+        self._interval, self._keep = interval, keep
+        if self.stream is not None:
+            keep(self.stream)
 
     def buildProtocol(self, addr: IAddress | None) -> Stream:
         return self._make(self._connected, self._lost)
 
     def _connected(self, stream: Stream) -> None:
         self.stream = stream
-        for octets in self._waiting:
+        for octets, _ in self._waiting:
             stream.send(octets)
         self._waiting.clear()
+        if self._keep is not None:
+            self._keep(stream)
 
     def _lost(self, stream: Stream) -> None:
-        self._gone(self)
+        self._end()
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        waiting, self._waiting = self._waiting, []
         self._gone(self)
+        for _, lost in waiting:
+            if lost is not None:
+                lost()

@@ -85,6 +85,17 @@ def route_of_answer(via: Via, source: Hop) -> Hop:
     return source if same else Hop(source.transport, host, port)
 
 
+def outbound_route(trunk: TrunkSettings) -> tuple[str, ...]:
+    """The Route lines of a request outside dialogs: the trunk's proxy as a loose route where that is wanted (SIP-50,
+    RFC 3261 8.1.2)."""
+    hop = trunk.next_hop
+    if hop is None or not trunk.loose_route:
+        return ()
+    port = "" if hop.port is None else f":{hop.port}"
+    transport = f";transport={hop.transport}" if hop.transport not in ("", "udp") else ""
+    return (f"<sip:{bracketed(hop.host)}{port}{transport};lr>",)
+
+
 def secured(hops: tuple[Hop, ...], trunk: TrunkSettings, domain: str) -> tuple[Hop, ...]:
     """The same hops, those by TLS with what their servers must prove: that they are the domain that was
     looked for (RFC 5922 7.3), or that they have a name that the operator has given.

@@ -23,6 +23,7 @@ from iwf.sip.transport.connections import (
     Receiver,
     Source,
 )
+from iwf.sip.transport.keepalive import PING, Draw
 from iwf.sip.transport.routing import bracketed
 from iwf.sip.transport.streams import DIALLED, Streams
 
@@ -119,16 +120,39 @@ class Transports:
         if not (self._send_datagram if hop.transport == "udp" else self._streams.send)(octets, hop):
             self._receiver.unreachable(hop)
 
+    def keep_alive(self, hop: Hop, interval: tuple[float, float], draw: Draw) -> None:
+        """See :meth:`iwf.sip.transport.streams.Streams.keep_alive`; without effect on UDP."""
+        if hop.transport in DIALLED:
+            self._streams.keep_alive(hop, interval, draw)
+
+    def ping(self, hop: Hop) -> None:
+        """Send an empty datagram, which keeps translators of addresses from forgetting us (SIP-48)."""
+        self._send_datagram(PING, hop)
+
+    def drop(self, hop: Hop) -> None:
+        """See :meth:`iwf.sip.transport.streams.Streams.drop`."""
+        self._streams.drop(hop)
+
     def answer(self, octets: bytes, source: Source, route: Hop) -> bool:
         """Send an answer: on the connection of its request, else by its route (SIP-42, SIP-44).
 
         :return: False when that is not possible.
         """
-        if source.channel.send(octets, route):
-            return True
+        return source.channel.send(octets, route) or self.answer_by(octets, route)
+
+    def answer_by(self, octets: bytes, route: Hop, lost: Callable[[], object] | None = None) -> bool:
+        """Send an answer by its route alone.
+
+        :param lost: called when a connection for it cannot be opened.
+        :return: False when that is not possible.
+        """
+        # Whose certificate to expect behind an address is not known, and nobody connects to a web client.
+        return route.transport in ("udp", "tcp") and self.answer_to(octets, route, lost)
+
+    def answer_to(self, octets: bytes, route: Hop, lost: Callable[[], object] | None = None) -> bool:
+        """Send an answer to an address that is known to be right; see :meth:`answer_by`."""
         if route.transport != "udp":
-            # Who is behind an address is known before TLS only, and nobody connects to a web client.
-            return route.transport == "tcp" and self._streams.send(octets, route)
+            return self._streams.send(octets, route, lost)
         return any(datagrams.send(octets, route) for own, _, datagrams in self._ports
                    if datagrams is not None and (":" in own.host) == (":" in route.host))
 

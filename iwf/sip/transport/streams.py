@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from iwf.sip.settings import Hop, SipSettings, TlsPeer
 from iwf.sip.transport.connections import MAX_STREAMS, Inbound, Outbound, Receiver, Stream
+from iwf.sip.transport.keepalive import Draw, KeepAlive
 from iwf.sip.transport.secure import Credentials, SecureStream, wanted_names
 from iwf.sip.transport.webstream import WebStream
 from iwf.tls import TlsError
@@ -69,9 +70,10 @@ class Streams:
         for stream in streams:
             stream.close()
 
-    def send(self, octets: bytes, hop: Hop) -> bool:
+    def send(self, octets: bytes, hop: Hop, lost: Callable[[], object] | None = None) -> bool:
         """Send on the connection to a hop, which is opened if need be and possible.
 
+        :param lost: called when it cannot be opened.
         :return: False when that is not possible; later failures come by ``unreachable``.
         """
         if hop.flow:
@@ -79,12 +81,30 @@ class Streams:
             return flow is not None and flow.send(octets, hop)
         outbound = self._outbound.get(hop)
         if outbound is not None:
-            return outbound.send(octets)
+            return outbound.send(octets, lost)
         if self._stopping or hop.transport not in DIALLED:
             return False
-        return self._dial(hop, octets)
+        return self._dial(hop, octets, lost)
 
-    def _dial(self, hop: Hop, octets: bytes) -> bool:
+    def keep_alive(self, hop: Hop, interval: tuple[float, float], draw: Draw) -> None:
+        """Ping on the connection that we have opened to a hop, as long as it stands (SIP-48).
+
+        :param interval: see :class:`~iwf.sip.transport.keepalive.KeepAlive`.
+        """
+        def keep(stream: Stream) -> None:
+            stream.keep_alive(KeepAlive(interval, draw, self._clock.seconds()), self._clock)
+
+        outbound = self._outbound.get(hop)
+        if outbound is not None:
+            outbound.keep_alive(interval, keep)
+
+    def drop(self, hop: Hop) -> None:
+        """Close the connection that we have opened to a hop: it has failed."""
+        outbound = self._outbound.get(hop)
+        if outbound is not None and outbound.stream is not None:
+            outbound.stream.transport.abortConnection()
+
+    def _dial(self, hop: Hop, octets: bytes, lost: Callable[[], object] | None) -> bool:
         if hop.transport == "tls":
             outbound = Outbound(hop, self._secure(wanted_names(hop)), self._outbound_gone)
             try:
@@ -96,7 +116,7 @@ class Streams:
             factory = outbound = Outbound(hop, self._plain, self._outbound_gone)
         self._outbound[hop] = outbound
         self._reactor.connectTCP(hop.host, hop.port, factory, timeout=CONNECT_TIMEOUT)
-        return outbound.send(octets)
+        return outbound.send(octets, lost)
 
     # -- what happens to connections --------------------------------------------------------
 

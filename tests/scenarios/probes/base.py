@@ -105,7 +105,7 @@ class ProbeCase(SynchronousTestCase):
     def assert_alive(self) -> None:
         """A message still gets through each way."""
         heard, read = len(self.world.peer.bodies()), len(self.world.xmpp.bodies())
-        self.says("still there?", to=f"lifesign*sip.test@{X}", id="alive")
+        self.says("still there?", to=f"lifesign*sip.test@{X}", id=f"alive{heard}")
         self.assertEqual(self.world.peer.bodies()[heard:], ["still there?"])
         self.assertEqual(self.asks("still here", sender="sip:lifesign@sip.test"), [202])
         self.assertEqual(self.world.xmpp.bodies()[read:], ["still here"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from iwf.smpp.pdu import ShortMessage
-from iwf.smpp.smsc import Fate, Handset, ScriptedHandset
+from iwf.smpp.simulator.handset import Fate, Handset, ScriptedHandset
+from iwf.smpp.wire.pdu import ShortMessage
 from tests.scenarios.probes.base import M, P, ProbeCase, listen_tcp, over_tcp
 from tests.support.world import PEER_PORT, SMSC_PORT, World
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iwf.sip.syntax.message import response_to
-from iwf.smpp.pdu import ShortMessage, Sme
+from iwf.smpp.wire.pdu import ShortMessage, Sme
 from tests.scenarios.probes.base import ROMEO, M, ProbeCase, S, X
 
 RELAXED = settings(max_examples=100, deadline=None, database=None,

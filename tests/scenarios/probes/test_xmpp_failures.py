@@ -156,6 +156,8 @@ class SilenceProbes(ProbeCase):
 
     def test_queue_is_bounded(self) -> None:
         """Who writes faster than the other side answers is told to wait, in time (MSG-36)."""
+        self.world.stop_daemon()
+        self.world = World(configuration(node="max_rate = 0"))
         self.world.peer.status = 0
         for number in range(210):
             self.says("x", id=f"n{number}", settle=0)

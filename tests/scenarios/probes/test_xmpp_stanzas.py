@@ -66,15 +66,21 @@ class QueryProbes(ProbeCase):
 
 
 class PresenceProbes(ProbeCase):
-    """Presence is not bridged yet, and whoever asks for it is told so."""
+    """Whoever asks for presence is answered, by the SIP user or by iwf."""
 
     def test_subscribe(self) -> None:
-        """A request for the presence of a SIP user gets an answer, not silence."""
+        """A request to see a SIP user is put to him; nobody answers for him (PRES-1, PRES-2)."""
+        self.sends("", name="presence", attributes="type='subscribe'")
+        self.assertEqual((self.request().method, self.request().uri.user), ("SUBSCRIBE", "juliet"))
+        self.assertEqual(self.stanzas("presence"), [])
+
+    def test_subscribe_to_who_does_not_exist(self) -> None:
+        """A request to see somebody the SIP side does not know is refused (PRES-16)."""
+        self.world.peer.known = set()
         self.sends("", name="presence", attributes="type='subscribe'")
         (answer,) = self.stanzas("presence")
-        self.assertIn(answer["type"], ("error", "unsubscribed"))
-        self.assertEqual((answer["from"], answer["to"]), (JULIET, ROMEO))
-        self.assertEqual(self.world.peer.arrivals, [])
+        self.assertEqual((answer["type"], answer["from"], answer["to"]),
+                         ("unsubscribed", JULIET, ROMEO.partition("/")[0]))
 
     def test_subscribe_to_nobody(self) -> None:
         """A request for somebody who cannot exist is refused (XMPP-13)."""
@@ -83,8 +89,8 @@ class PresenceProbes(ProbeCase):
         self.assertIn(answer["type"], ("error", "unsubscribed"))
 
     def test_probe(self) -> None:
-        """A server that asks for the presence of a SIP user is told that there is none to have
-        (RFC 6121 4.3.2: who may not see it gets ``unsubscribed``)."""
+        """Who asks for the presence of somebody he has not been let see gets ``unsubscribed``
+        (RFC 6121 4.3.2, PRES-15)."""
         self.sends("", name="presence", attributes="type='probe'")
         self.assertIn([answer["type"] for answer in self.stanzas("presence")], (["error"], ["unsubscribed"]))
 

@@ -62,8 +62,9 @@ CREATE TABLE lease (
     last_used    REAL NOT NULL,
     forget_at    REAL NOT NULL,
     conversation TEXT NOT NULL,
+    serial       INTEGER NOT NULL,
     PRIMARY KEY (phone, number),
-    UNIQUE (phone, contact)
+    UNIQUE (phone, contact, pool)
 ) WITHOUT ROWID;
 CREATE INDEX lease_forget ON lease (forget_at);
 CREATE INDEX lease_contact ON lease (contact);
@@ -100,3 +101,84 @@ CREATE TABLE noticed (
     PRIMARY KEY (phone, contact)
 ) WITHOUT ROWID;
 CREATE INDEX noticed_forget ON noticed (forget_at);
+
+CREATE TABLE fragment (
+    reference TEXT PRIMARY KEY,
+    message   TEXT NOT NULL,
+    total     INTEGER NOT NULL,
+    pieces    TEXT NOT NULL,
+    due       REAL,
+    forget_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX fragment_due ON fragment (due) WHERE due IS NOT NULL;
+CREATE INDEX fragment_forget ON fragment (forget_at);
+
+-- What edges want back after a restart.
+CREATE TABLE remembered (
+    edge      TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    forget_at REAL NOT NULL,
+    PRIMARY KEY (edge, key)
+) WITHOUT ROWID;
+CREATE INDEX remembered_forget ON remembered (forget_at);
+
+CREATE TABLE watch (
+    watcher         TEXT NOT NULL,
+    presentity      TEXT NOT NULL,
+    tenant          TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    changed         REAL NOT NULL,
+    watcher_lane    TEXT NOT NULL,
+    presentity_lane TEXT NOT NULL,
+    asking          INTEGER NOT NULL,
+    shown           TEXT NOT NULL,
+    due             REAL,
+    failure         TEXT,
+    PRIMARY KEY (watcher, presentity, tenant)
+) WITHOUT ROWID;
+CREATE INDEX watch_presentity ON watch (presentity);
+CREATE INDEX watch_watcher_lane ON watch (watcher_lane);
+CREATE INDEX watch_presentity_lane ON watch (presentity_lane);
+CREATE INDEX watch_due ON watch (due) WHERE due IS NOT NULL;
+
+CREATE TABLE leg (
+    id         TEXT PRIMARY KEY,
+    watcher    TEXT NOT NULL,
+    presentity TEXT NOT NULL,
+    tenant     TEXT NOT NULL,
+    lane       TEXT NOT NULL,
+    instance   TEXT NOT NULL,
+    due        REAL
+) WITHOUT ROWID;
+CREATE INDEX leg_pair ON leg (watcher, presentity);
+CREATE INDEX leg_due ON leg (due) WHERE due IS NOT NULL;
+
+CREATE TABLE pace (
+    stream   TEXT PRIMARY KEY,
+    delivery TEXT NOT NULL,
+    due      REAL,
+    text     TEXT,
+    lane     TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX pace_delivery ON pace (delivery);
+CREATE INDEX pace_due ON pace (due) WHERE due IS NOT NULL;
+
+CREATE TABLE parked (
+    id       TEXT PRIMARY KEY,
+    lane     TEXT NOT NULL,
+    stream   TEXT NOT NULL,
+    delivery TEXT NOT NULL,
+    created  REAL NOT NULL,
+    payload  TEXT NOT NULL,
+    due      REAL
+) WITHOUT ROWID;
+CREATE INDEX parked_stream ON parked (stream);
+CREATE INDEX parked_due ON parked (due) WHERE due IS NOT NULL;
+
+CREATE TABLE account (
+    phone  TEXT PRIMARY KEY,
+    user   TEXT NOT NULL,
+    lane   TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,1 @@
+"""Alphabets of short messages: octets of user data to text and back.  Documents: no wire, no policy."""

@@ -1,0 +1,1 @@
+"""Presence: grants, legs and documents, for watchers and presentities of any world.  Pure."""

@@ -1,0 +1,1 @@
+"""Links to operators: connections, binds, outlets (shell)."""

@@ -1,0 +1,1 @@
+"""What happens on one connection and in one queue: machines without IO."""

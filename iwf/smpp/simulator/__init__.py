@@ -1,0 +1,1 @@
+"""An SMSC to try things out with, and a peer for tests."""

@@ -1,0 +1,1 @@
+"""Texts in user data: which alphabet, how split, under which header; and back."""

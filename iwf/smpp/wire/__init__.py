@@ -1,0 +1,1 @@
+"""The wire of SMPP: numbers, PDUs and their octets, frames.  Pure."""

@@ -1,0 +1,1 @@
+"""Presence as XMPP has it: subscriptions, probes, resources, personal events, and the gateway's own."""
