@@ -17,15 +17,20 @@ kamailio                  command -v kamailio
 kamailio-sqlite-modules   installed kamailio-sqlite-modules
 kamailio-presence-modules installed kamailio-presence-modules
 kamailio-tls-modules      installed kamailio-tls-modules
+kamailio-websocket-modules installed kamailio-websocket-modules
 sip-tester                command -v sipp
 baresip-core              command -v baresip
+linphone-cli              command -v linphonec
+chromium                  command -v chromium
+libnss3-tools             command -v certutil
 dnsmasq-base              command -v dnsmasq
+kannel                    command -v bearerbox
 nodejs                    command -v node
 npm                       command -v npm
 openssl                   command -v openssl
 END
 }
-UNITS="prosody.service ejabberd.service kamailio.service epmd.socket epmd.service"
+UNITS="prosody.service ejabberd.service kamailio.service epmd.socket epmd.service kannel.service"
 POLICY=/usr/sbin/policy-rc.d
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -51,7 +56,7 @@ forbid_starts() {
 }
 
 unit_known() {
-    [ -e "/lib/systemd/system/$1" ]
+    [ -e "/lib/systemd/system/$1" ] || [ -e "/etc/init.d/${1%.service}" ]
 }
 
 # What was no service of this machine before shall not become one at its next start.

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 
 from iwf.mapping.model import Taken
-from iwf.smpp import constants as c
-from tests.smpp.edge_case import EdgeCase, Transport
+from iwf.smpp.wire import constants as c
+from tests.smpp.edge_case import EdgeCase, Transport, item
 
 PROBE = 0x7FFF_FF00
 """The sequence number of the enquire_link that shows whether it lives."""
@@ -94,6 +94,38 @@ BEARABLE: dict[str, bytes] = {
     "generic_nack for nothing": pdu(c.GENERIC_NACK, 4245, b"", 3) + pdu(c.GENERIC_NACK, 0, b"", 1),
     "a flood of enquire_link": b"".join(pdu(c.ENQUIRE_LINK, n) for n in range(1, 2000)),
 }
+OTHERS = pdu(c.QUERY_SM, 21, b"1\0\1\x01491\0") + pdu(c.REPLACE_SM, 22, b"1") + pdu(c.SUBMIT_MULTI, 23, b"\0\0\0\0\xff")
+BEARABLE |= {
+    "commands for an SMSC that are damaged": OTHERS + pdu(c.CANCEL_SM, 24) + pdu(c.QUERY_SM, 25),
+    "alert_notification cut": pdu(0x102, 11, b"\1\x01491"),
+    "outbind cut": pdu(0x0B, 11, b"smsc"),
+    "message_payload that is empty": text(b"", tlv(0x424, b"")),
+    "short_message of 255 octets": text(b"x" * 255),
+    "SAR without its total": text(tlvs=tlv(0x20C, b"\0\1") + tlv(0x20F, b"\1")),
+    "SAR numbers of no octets": text(tlvs=tlv(0x20C, b"") + tlv(0x20E, b"") + tlv(0x20F, b"")),
+    "message_state of no octets": receipt(RECEIPT % b"1", tlv(0x427, b"")),
+    "receipt of 60 000 octets": receipt(b"", tlv(0x424, b"id:1 " * 12_000)),
+    "ids that are huge numbers": receipt(b"id:" + b"9" * 200 + b" stat:DELIVRD"),
+    "texts for a number with letters and NUL": text(source=b"\xff\xfe", ton=5),
+    "ten thousand TLVs": text(tlvs=tlv(0x1401, b"") * 10_000),
+}
+# Answers to the one submit_sm that waits, with %d for its number: good, bad or none at all.
+ANSWERS: dict[str, bytes] = {
+    "without an id": pdu(0x80000004, 0),
+    "an id without end": pdu(0x80000004, 0, b"x" * 10),
+    "an id too long": pdu(0x80000004, 0, b"x" * 100 + b"\0"),
+    "an id that is not ASCII": pdu(0x80000004, 0, b"\xff\xfe\0"),
+    "an id and damaged TLVs": pdu(0x80000004, 0, b"id\0\x04"),
+    "congestion_state of no octets": pdu(0x80000004, 0, b"id\0" + tlv(0x428, b"")),
+    "congestion_state out of range": pdu(0x80000004, 0, b"id\0" + tlv(0x428, b"\xff" * 9)),
+    "a status of a vendor": pdu(0x80000004, 0, b"", 0x0000_0499),
+    "a status and a body": pdu(0x80000004, 0, b"id\0" + tlv(0x1D, b"\xff" * 300), 0xFE),
+    "a generic_nack": pdu(c.GENERIC_NACK, 0, b"", 3),
+    "a generic_nack that says all is well": pdu(c.GENERIC_NACK),
+    "an answer to something else": pdu(0x80000103, 0, b"id\0"),
+    "a request of that number": pdu(c.ENQUIRE_LINK, 0),
+    "nothing": b"",
+}
 # After these nobody knows where the next PDU begins (SMS-11).
 FATAL: dict[str, bytes] = {
     "length 0": struct.pack("!4L", 0, c.DELIVER_SM, 0, 11),
@@ -156,6 +188,19 @@ class HostileTests(EdgeCase):
             answered = [sequence for command, sequence in self.heads(transport.value())
                         if command == c.DELIVER_SM | c.RESPONSE]
             self.assertEqual(sorted(answered), sorted(asked), name)
+
+    def test_answers(self) -> None:
+        """Whatever comes back for a text, its sender is told once, and the session lives on (SMS-18)."""
+        for name, octets in ANSWERS.items():
+            transport = self.bound()
+            results = self.deliver(item("a"))
+            [(_, sequence)] = self.heads(transport.value())
+            transport.clear()
+            for _ in range(3):
+                self.hear_all(transport, octets and octets[:12] + struct.pack("!L", sequence) + octets[16:])
+            self.assertTrue(self.survives(transport), name)
+            self.reactor.advance(11)
+            self.assertEqual(len(results), 1, name)
 
     def test_fatal(self) -> None:
         """Where the border between PDUs is lost the session ends, and the ESME comes back (SMS-6, SMS-11)."""

@@ -14,6 +14,7 @@ EACH = 300
 
 HEAD = """
 with stream_limit = 1000
+with max_rate = 0
 
 romeo -> carol: Good morrow
 carol <~ romeo: Good morrow

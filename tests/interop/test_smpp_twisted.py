@@ -26,9 +26,10 @@ from iwf.mapping.model import (
     Verdict,
 )
 from iwf.smpp.esme import SmppEdge
-from iwf.smpp.pdu import ShortMessage, Sme
 from iwf.smpp.settings import LinkSettings, SmppSettings
-from iwf.smpp.smsc import Handset, SmscFactory
+from iwf.smpp.simulator.handset import Handset
+from iwf.smpp.simulator.smsc import SmscFactory
+from iwf.smpp.wire.pdu import ShortMessage, Sme
 from tests.interop.smpp_twisted import SmppTwisted, TwistedEsme, TwistedSmsc
 from tests.peers.base import LOOPBACK, Port, launch, require, run
 from tests.smpp.edge_case import Lanes

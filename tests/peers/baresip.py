@@ -52,6 +52,8 @@ class Baresip(Peer):
     :param password: for digest authentication; none by default.
     :param certificate: path of its certificate and key in one file, for TLS.
     :param ca: path of the authority that the proxy's certificate must be from, for TLS.
+    :param watches: URIs whose presence it asks for from the beginning; see :meth:`seen`.
+    :param publishes: whether it publishes its own.
     """
 
     name = "baresip"
@@ -70,8 +72,12 @@ class Baresip(Peer):
         reactor: Any = None,
         certificate: str = "",
         ca: str = "",
+        watches: Sequence[str] = (),
+        publishes: bool = False,
     ) -> None:
         super().__init__(directory, reactor)
+        self.watches = list(watches)
+        self.publishes = publishes
         self.user = user
         self.domain = domain
         self.proxy_port = proxy_port
@@ -106,8 +112,9 @@ class Baresip(Peer):
                 control=self._control_port,
                 console=self._console_port,
             )
+            + ("module_app presence.so\n" if self.watches or self.publishes else "")
             + "".join(f"{key} {path}\n" for key, path in self._tls.items()),
-            "accounts": ACCOUNT.format(
+            "accounts": (ACCOUNT.replace(";regint", ";pubint=60;regint") if self.publishes else ACCOUNT).format(
                 user=self.user,
                 domain=self.domain,
                 transport=self.transport,
@@ -115,7 +122,8 @@ class Baresip(Peer):
                 proxy=self.proxy_port,
                 credentials=credentials,
             ),
-            "contacts": "".join(f'"{index}" <{uri}>\n' for index, uri in enumerate(self.contacts)),
+            "contacts": "".join(f'"{index}" <{uri}>\n' for index, uri in enumerate(self.contacts))
+            + "".join(f'"watched" <{uri}>;presence=p2p\n' for uri in self.watches),
             # Without a line feed, which would end up in the +sip.instance parameter.
             "uuid": f"00000000-0000-4000-8000-{self.port:012d}",
         }
@@ -174,6 +182,18 @@ class Baresip(Peer):
         if self._control is None:
             raise PeerError("baresip does not run")
         return self._control.order(command, parameters)
+
+    def notified(self, part: str, timeout: float = 10.0) -> Deferred[Event]:
+        """The next NOTIFY that came in with this in its Subscription-State or body."""
+        return self.events.wait_for(
+            lambda event: event["type"] == "sip" and event["start"].startswith("NOTIFY ")
+            and (part in event["headers"].get("Subscription-State", "") or part in event["body"]),
+            timeout,
+        )
+
+    async def seen(self) -> str:
+        """What it shows of its contacts."""
+        return COLOURS.sub("", await self.order("contacts"))
 
     def send_message(self, uri: str, text: str, timeout: float = 40.0) -> Deferred[int]:
         """Send a text to one of its contacts.

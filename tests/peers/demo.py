@@ -20,8 +20,8 @@ from tests.peers.base import LOOPBACK, Event, Peer, PeerError
 from tests.peers.gateway import Gateway
 from tests.peers.kamailio import Kamailio
 from tests.peers.prosody import Prosody
+from tests.peers.simulator import Simulator
 from tests.peers.slixmpp_client import SlixmppClient
-from tests.peers.smsc import NodeSmsc
 
 PHONE = "4915155501234"
 XMPP_USERS = {"romeo": "montague", "benvolio": "montague"}
@@ -46,8 +46,10 @@ Join with your own programs (Ctrl-C ends everything; logs are in {directory}):
     write to    {romeo_sip}     the XMPP user romeo
                 sip:benvolio*xmpp.test@xmpp.sip.test    you, in your XMPP client
                 {phone_sip}
-  the phone     answers by itself; to write as the phone, to a number it was written from:
-    curl -d '{{"from": "{phone}", "to": "NUMBER", "text": "Hello"}}' http://{sip_host}:{smsc_http}/mo
+  the phone     answers by itself; what it has got, and to write as the phone to one of these senders:
+    curl http://{sip_host}:{smsc_http}/phones/+{phone}
+    curl -d '{{"to": "SENDER", "text": "Hello"}}' http://{sip_host}:{smsc_http}/phones/+{phone}
+    (more that it can do: curl http://{sip_host}:{smsc_http}/)
 
 romeo, juliet and the phone answer every text.
 """
@@ -71,7 +73,7 @@ class Demo:
             users=SIP_USERS,
             reactor=reactor,
         )
-        self.smsc = NodeSmsc(directory / "smsc", reactor=reactor)
+        self.smsc = Simulator(directory / "smsc", reactor=reactor)
         self.romeo = SlixmppClient(
             directory / "romeo",
             f"{ROMEO_JID}/show",
@@ -117,7 +119,7 @@ class Demo:
                 "remote-server-not-found",
                 "timeout",
             )
-            if reached and await self.smsc.sessions():
+            if reached and await self.smsc.binds():
                 return
             await self.romeo.sleep(0.1)
         raise PeerError(f"the gateway reached not all of its peers\n{self.gateway.log_tail()}")
@@ -157,8 +159,7 @@ class Demo:
         there = await told(f"xmpp {ROMEO_JID} -> sms +{PHONE}", text, seen)
         if not there:
             return [False, False]
-        number = self.smsc.log("submit_sm")[-1]["from"]
-        await self.smsc.mo(PHONE, number, reply)
+        await self.smsc.send(f"+{PHONE}", (await self.smsc.texts(f"+{PHONE}"))[-1]["sender"], reply)
         back = await told(
             f"sms +{PHONE} -> xmpp {ROMEO_JID}", reply, self.romeo.message(reply, PATIENCE)
         )
@@ -170,18 +171,20 @@ class Demo:
         there = await told(f"sip {JULIET_URI} -> sms +{PHONE}", text, seen, f"accepted with {code}")
         if not there:
             return [False, False]
-        number = self.smsc.log("submit_sm")[-1]["from"]
-        await self.smsc.mo(PHONE, number, reply)
+        await self.smsc.send(f"+{PHONE}", (await self.smsc.texts(f"+{PHONE}"))[-1]["sender"], reply)
         back = await told(
             f"sms +{PHONE} -> sip {JULIET_URI}", reply, self.juliet.message(reply, PATIENCE)
         )
         return [there, back]
 
-    def _at_phone(self, text: str) -> Deferred[Event]:
-        # The sender's name may stand before the text (MSG-44).
-        return self.smsc.events.wait_for(
-            lambda event: event["event"] == "submit_sm" and event["text"].endswith(text), PATIENCE
-        )
+    async def _at_phone(self, text: str) -> Event:
+        for _ in range(int(PATIENCE / 0.1)):
+            for found in await self.smsc.texts(f"+{PHONE}"):
+                # The sender's name may stand before the text (MSG-44).
+                if found["text"].endswith(text):
+                    return found
+            await self.smsc.sleep(0.1)
+        raise PeerError(f"the phone has not got: {text}")
 
     # Afterwards: everybody answers people, but not each other's answers.
 
@@ -242,13 +245,14 @@ class Demo:
             say(f"sip {JULIET_URI} -> {sender}: accepted with {code}")
 
     async def _follow_phone(self) -> None:
+        seen = len(await self.smsc.texts(f"+{PHONE}"))
         while True:
-            text = await self.smsc.events.wait_for(
-                lambda event: event["event"] == "submit_sm", None
-            )
-            say(f'sms +{text["to"]} <- {text["from"]}: "{text["text"]}"')
-            if answerable(text["text"]) and not text["udh"] and text["sar"] is None:
-                await self.smsc.mo(text["to"], text["from"], ECHO + text["text"])
+            for text in await self.smsc.texts(f"+{PHONE}", seen):
+                seen = text["number"]
+                say(f'sms +{PHONE} <- {text["sender"]}: "{text["text"]}"')
+                if answerable(text["text"]):
+                    await self.smsc.send(f"+{PHONE}", text["sender"], ECHO + text["text"])
+            await self.smsc.sleep(0.2)
 
 
 async def told(what: str, text: str, arrival: Awaitable[Event], remark: str = "") -> bool:
@@ -268,7 +272,7 @@ def answerable(text: str) -> bool:
 
 def missing() -> list[str]:
     """Why the show cannot begin."""
-    kinds: tuple[type[Peer], ...] = (Prosody, Kamailio, NodeSmsc, Baresip, SlixmppClient, Gateway)
+    kinds: tuple[type[Peer], ...] = (Prosody, Kamailio, Simulator, Baresip, SlixmppClient, Gateway)
     return [reason for kind in kinds if (reason := kind.find()) is not None]
 
 

@@ -33,6 +33,7 @@ modules:
   mod_roster: {{}}
   mod_disco: {{extra_domains: [{items}]}}
   mod_offline: {{}}
+  mod_pubsub: {{plugins: [flat, pep]}}
   mod_ping: {{}}
   mod_version: {{}}
   mod_caps: {{}}

@@ -12,6 +12,7 @@ from tests.peers.base import LOOPBACK, Peer
 from tests.peers.ejabberd import Ejabberd
 from tests.peers.kamailio import Kamailio
 from tests.peers.prosody import Prosody
+from tests.peers.simulator import Simulator
 from tests.peers.smsc import NodeSmsc
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +87,7 @@ class Gateway(Peer):
         self,
         xmpp: Prosody | Ejabberd,
         sip: Kamailio,
-        smsc: NodeSmsc,
+        smsc: NodeSmsc | Simulator,
         transport: str = "udp",
         bind: str = "transceiver",
         extra: str = "",

@@ -58,6 +58,17 @@ ca_list = {ca}
 verify_certificate = yes
 require_certificate = yes
 """
+WEB = """\
+loadmodule "xhttp.so"
+loadmodule "websocket.so"
+event_route[xhttp:request] {
+    if ($hdr(Upgrade) =~ "websocket") {
+        ws_handle_handshake();
+    } else {
+        xhttp_reply("404", "Not Found", "", "");
+    }
+}
+"""
 
 
 class Kamailio(Peer):
@@ -76,6 +87,9 @@ class Kamailio(Peer):
 
     name = "kamailio"
     programs = ("kamailio",)
+    template = "kamailio.cfg"
+    web = False
+    """Whether it takes SIP by WebSocket as well, on the ports of TCP and TLS."""
 
     def __init__(
         self,
@@ -125,13 +139,14 @@ class Kamailio(Peer):
             "GATEWAY_PORT": str(port),
             "GATEWAY_TRANSPORT": transport,
             "TLS": self._prepare_tls(),
+            "WEB": WEB if self.web else "",
             "ALIASES": "^({})$".format("|".join(re.escape(alias) for alias in self.aliases)),
             "ACCOUNTS": "\n".join(
                 f'    $sht(password=>{user}) = "{password}";'
                 for user, password in self.users.items()
             ),
         }
-        template = Path(__file__).with_suffix(".cfg").read_text()
+        template = Path(__file__).with_name(self.template).read_text()
         text = re.sub(r"@([A-Z_]+)@", lambda match: words[match[1]], template)
         (self.directory / "kamailio.cfg").write_text(text)
         self._make_tables()
@@ -201,6 +216,19 @@ class SecureKamailio(Kamailio):
             return reason
         modules = module_folder()
         return None if modules and (modules / "tls.so").exists() else "kamailio: its tls module not found"
+
+
+class WebKamailio(SecureKamailio):
+    """One that needs its WebSocket module as well."""
+
+    web = True
+
+    @classmethod
+    def find(cls) -> str | None:
+        if (reason := super().find()) is not None:
+            return reason
+        modules = module_folder()
+        return None if modules and (modules / "websocket.so").exists() else "kamailio: its websocket module not found"
 
 
 class _OptionsProbe(DatagramProtocol):

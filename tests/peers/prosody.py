@@ -27,7 +27,7 @@ component_ports = {{ {component} }}
 s2s_ports = {{}}
 
 modules_enabled = {{
-    "roster"; "saslauth"; "disco"; "ping"; "version"; "carbons"; "blocklist"; "offline"; "smacks"; {tls_module}
+    "roster"; "saslauth"; "disco"; "ping"; "version"; "carbons"; "blocklist"; "offline"; "pep"; "smacks"; {tls_module}
 }}
 modules_disabled = {{ "s2s" }}
 

@@ -18,8 +18,10 @@ from tests.peers.base import LOOPBACK, Peer, PeerError
 SCENARIOS = Path(__file__).with_name("sipp")
 SILENT = 0
 """As the code of a :class:`SippServer`: never answer."""
-TRANSPORTS = {"udp": "u1", "tcp": "t1"}
-BANNER = re.compile(r"^-{5,} .*\n(?:UDP|TCP|TLS) message (sent|received)[^\n]*\n\n", re.MULTILINE)
+TRANSPORTS = {"udp": "u1", "tcp": "t1", "tcp-each": "tn"}
+"""``tcp-each``: a connection for every call."""
+BANNER = re.compile(
+    r"^(?:UDP message .*lost.*\.)?-{5,} .*\n(?:UDP|TCP|TLS) message (sent|received)[^\n]*\n\n", re.MULTILINE)
 STATUS = re.compile(r"SIP/2\.0 (\d{3}) ")
 # Calls that failed make SIPp exit with 1, which is a result and no fault.
 FAILED_CALLS = 1
@@ -48,7 +50,10 @@ class Text:
 
 
 class _Sipp(Peer):
-    """One run of SIPp."""
+    """One run of SIPp.
+
+    :param options: further arguments of the program.
+    """
 
     name = "sipp"
     programs = ("sipp",)
@@ -60,9 +65,11 @@ class _Sipp(Peer):
         transport: str = "udp",
         trace: bool = True,
         reactor: Any = None,
+        options: Sequence[str] = (),
     ) -> None:
         super().__init__(directory, reactor)
         self.scenario = scenario
+        self.options = tuple(options)
         self.transport = transport
         self.trace = trace
         self.port = self.new_port()
@@ -76,6 +83,7 @@ class _Sipp(Peer):
             "-default_behaviors", "all,-bye",
             "-trace_stat", "-stf", str(self._statistics), "-fd", "1",
             "-trace_err", "-error_file", str(self.directory / "errors.log"), *tracing,
+            "-max_socket", "500", *self.options,
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:
@@ -121,6 +129,7 @@ class SippServer(_Sipp):
     """A SIP peer that gives every MESSAGE the same answer, or none.
 
     :param code: the status code of every answer; :data:`SILENT` for none.
+    :param template: the scenario, with ``200 OK`` in place of the answer.
     """
 
     def __init__(
@@ -131,17 +140,20 @@ class SippServer(_Sipp):
         transport: str = "udp",
         trace: bool = True,
         reactor: Any = None,
+        template: str = "message_uas.xml",
+        options: Sequence[str] = (),
     ) -> None:
         super().__init__(
-            directory, Path(directory).absolute() / "scenario.xml", transport, trace, reactor
+            directory, Path(directory).absolute() / "scenario.xml", transport, trace, reactor, options
         )
+        self.template = template
         self.code = code
         self.reason = reason
 
     def prepare(self) -> None:
         super().prepare()
         # SIPp checks the code when it reads the scenario, so a keyword will not do.
-        template = SCENARIOS / ("message_silent.xml" if self.code == SILENT else "message_uas.xml")
+        template = SCENARIOS / ("message_silent.xml" if self.code == SILENT else self.template)
         text = template.read_text().replace("200 OK", f"{self.code} {self.reason}")
         self.scenario.write_text(text)
 
@@ -183,8 +195,9 @@ class SippClient(_Sipp):
         patience: float = 60.0,
         trace: bool = True,
         reactor: Any = None,
+        options: Sequence[str] = (),
     ) -> None:
-        super().__init__(directory, scenario, transport, trace, reactor)
+        super().__init__(directory, scenario, transport, trace, reactor, options)
         self.target_port = port
         self.lines = lines
         self.calls = len(lines) if calls is None else calls
@@ -223,16 +236,22 @@ class SippClient(_Sipp):
 
 
 def send_texts(
-    directory: str | os.PathLike[str], port: int, texts: Sequence[Text], **options: Any
+    directory: str | os.PathLike[str],
+    port: int,
+    texts: Sequence[Text],
+    scenario: str = "message_uac.xml",
+    extra: Sequence[str] = (),
+    **options: Any,
 ) -> Deferred[SippResult]:
     """Send each text once and count the answers: 200 and 202 are successes.
 
+    :param extra: further fields that the scenario takes, the same for each text.
     :param options: see :class:`SippClient`; with ``calls`` the list is gone through repeatedly.
     """
     lines = [
-        (*text.target.rsplit("@", 1), *text.sender.rsplit("@", 1), text.body) for text in texts
+        (*text.target.rsplit("@", 1), *text.sender.rsplit("@", 1), text.body, *extra) for text in texts
     ]
-    return SippClient(directory, port, SCENARIOS / "message_uac.xml", lines, **options).run()
+    return SippClient(directory, port, SCENARIOS / scenario, lines, **options).run()
 
 
 def register(

@@ -44,8 +44,8 @@ class SlixmppClient(Peer):
         """With the resource the server gave, once started."""
         self.events = EventLog(self)
         """What came in, as dictionaries with the key ``event``: ``message``, ``error``, ``presence``,
-        ``receipt``, ``chat_state``, ``disconnected``...  The ``type`` of presence is its show value
-        where it has one, and ``available`` where it has neither."""
+        ``receipt``, ``chat_state``, ``personal_event`` (XEP-0163), ``disconnected``...  The ``type``
+        of presence is its show value where it has one, and ``available`` where it has neither."""
         self._numbers = itertools.count(1)
 
     @classmethod

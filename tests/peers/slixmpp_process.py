@@ -18,7 +18,7 @@ from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.xmlstream import ET
 
 HOST = "127.0.0.1"
-PLUGINS = ("xep_0030", "xep_0085", "xep_0184", "xep_0199", "xep_0203", "xep_0333")
+PLUGINS = ("xep_0030", "xep_0060", "xep_0085", "xep_0184", "xep_0199", "xep_0203", "xep_0333")
 
 
 def report(event: str, **details: Any) -> None:
@@ -53,6 +53,7 @@ class Client(slixmpp.ClientXMPP):
         self.add_event_handler("receipt_received", self.receipt_received)
         self.add_event_handler("chatstate", self.chat_state_received)
         self.add_event_handler("presence", self.presence_received)
+        self.add_event_handler("pubsub_publish", self.personal_event_received)
 
     async def session_started(self, _: Any) -> None:
         self.send_presence()
@@ -89,6 +90,9 @@ class Client(slixmpp.ClientXMPP):
         if presence["type"] == "error":
             details["condition"] = presence["error"]["condition"]
         report("presence", **details, xml=str(presence))
+
+    def personal_event_received(self, message: Any) -> None:
+        report("personal_event", **{"from": str(message["from"]), "xml": str(message)})
 
     async def obey(self, order: dict[str, Any]) -> None:
         await getattr(self, f"do_{order.pop('do')}")(order)

@@ -1,18 +1,20 @@
-"""A SIP client as it runs in web pages: JsSIP or SIP.js under node (node/webphone.js)."""
+"""SIP clients as they run in web pages: JsSIP or SIP.js under node (node/webphone.js), SIP.js in Chromium."""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from tests.peers.base import Event, EventLog, Peer, PeerError
+from tests.peers.base import Event, EventLog, Peer, PeerError, which
 from tests.peers.smsc import modules
 
 PROGRAM = Path(__file__).parent / "node" / "webphone.js"
+PAGE = PROGRAM.with_name("browserphone.js")
 LIBRARIES = {"jssip": "jssip", "sipjs": "sip.js"}
 
 
@@ -69,6 +71,19 @@ class WebPhone(Peer):
         """Ask what somebody can; fires with the code of the final response, 0 when there was none."""
         return Deferred.fromCoroutine(self._order({"do": "options", "to": uri}))
 
+    def watch(self, uri: str) -> None:
+        """Ask to see somebody (SIP.js only); see :meth:`notified`."""
+        self.write_input(json.dumps({"do": "watch", "to": uri}).encode() + b"\n")
+
+    def unwatch(self) -> None:
+        """Do not look any longer."""
+        self.write_input(json.dumps({"do": "unwatch"}).encode() + b"\n")
+
+    def notified(self, part: str, timeout: float = 10.0) -> Deferred[Event]:
+        """The next NOTIFY with this in its Subscription-State or its document."""
+        return self.events.wait_for(
+            lambda event: event["event"] == "presence" and part in f"{event['state']} {event['document']}", timeout)
+
     async def _order(self, order: dict[str, str]) -> int:
         self.write_input(json.dumps(order).encode() + b"\n")
         event = await self.events.wait_for(lambda event: event["event"] == "answered", 35.0)
@@ -78,3 +93,29 @@ class WebPhone(Peer):
     def message(self, timeout: float = 10.0) -> Deferred[Event]:
         """The next text that came in."""
         return self.events.wait_for(lambda event: event["event"] == "message", timeout)
+
+
+class BrowserPhone(WebPhone):
+    """SIP.js in a page that headless Chromium shows.
+
+    A certificate is believed as a user would have it: its authority is among those of the browser's own store.
+    """
+
+    name = "browserphone"
+    programs = ("node", "chromium", "certutil")
+    start_timeout = 40.0
+
+    def __init__(self, directory: str | os.PathLike[str], url: str, user: str, domain: str, ca: str = "",
+                 password: str = "", reactor: Any = None) -> None:
+        super().__init__(directory, "sipjs", url, user, domain, ca, password, reactor)
+        self._settings["browser"] = which("chromium")
+
+    def command(self) -> list[str]:
+        return ["node", str(PAGE), json.dumps(self._settings)]
+
+    def prepare(self) -> None:
+        store = self.directory / ".pki" / "nssdb"
+        if self._ca and not store.exists():
+            store.mkdir(parents=True)
+            for order in (["-N", "--empty-password"], ["-A", "-n", "authority", "-t", "C,,", "-i", self._ca]):
+                subprocess.run(["certutil", "-d", f"sql:{store}", *order], check=True, capture_output=True, timeout=20)
