@@ -180,6 +180,8 @@ class Outbox:
     def attach(self, name: str, outlet: IOutlet, keeps_order: bool) -> ILane:
         lane = self._lane(name)
         lane.outlet, lane.keeps_order = outlet, keeps_order
+        if not lane.credit:
+            self.changed(name, False)  # away until it opens, which may be never
         return lane
 
     def _lane(self, name: str) -> Lane:

@@ -87,6 +87,20 @@ class RescueTests(SynchronousTestCase):
         self.assertEqual(again.engine.outbox.depth, 3)
 
 
+    def test_never_back_after_a_restart(self) -> None:
+        """A link that does not come up after a restart of iwf has its texts taken elsewhere as well."""
+        self.texts(2)
+        again = Daemon(self.daemon.store, TWO, self.daemon.clock, up=False)
+        other = Outlet()
+        again.engine.outbox.attach(OTHER, other, keeps_order=False).grant(10)
+        for _ in range(int(FAILOVER) + 3):
+            again.clock.advance(1.0)
+        self.assertEqual([item.payload.text for item in other.items], ["ben: 0"])
+        other.accept(other.items[0], "o0")
+        again.clock.advance(0.1)
+        self.assertEqual([item.payload.text for item in other.items], ["ben: 0", "1"])
+
+
 class SqliteRescueTests(RescueTests):
     """The same over a database."""
 

@@ -7,12 +7,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.engine.engine import Engine
+from iwf.engine.outbox import Outbox
 from iwf.engine.revisits import BREATH, Revisits
 from iwf.engine.store.memory import MemoryStore
 from iwf.ids import Ids
 from iwf.mapping.model import Remember, Revisited
 from iwf.mapping.rows import Watch
 from iwf.mapping.turn import Turn
+from tests.support.outlet import Outlet
 from tests.support.sample import GATEWAY, LANE_X, TRUNK
 
 GRACE = 120.0
@@ -110,6 +112,21 @@ class RevisitsTests(SynchronousTestCase):
         self.revisits.stop()
         self.pass_time(GRACE + 1)
         self.assertEqual((self.seen, self.clock.getDelayedCalls()), ([], []))
+
+
+class AttachedTests(SynchronousTestCase):
+    """Connectors of a daemon that has just started."""
+
+    def test_away_until_it_opens(self) -> None:
+        """A connector is away from the start until it opens: if it never does, what was shown and queued
+        before the start is not forgotten (draft 4.3)."""
+        changes: list[tuple[str, bool]] = []
+        outbox = Outbox(Clock(), lambda news: Deferred(), lambda lane, up: changes.append((lane, up)))
+        lane = outbox.attach(LANE_X, Outlet(), keeps_order=True)
+        self.assertEqual(changes, [(LANE_X, False)])
+        lane.grant(5)
+        lane.grant(7)
+        self.assertEqual(changes, [(LANE_X, False), (LANE_X, True)])
 
 
 class MemoryTests(SynchronousTestCase):
