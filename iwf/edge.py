@@ -86,9 +86,25 @@ class IReach(Interface):
         :param edge: the one that asks: ``sip``, ``xmpp``, ``smpp``.
         """
 
+    def serves(world: str) -> bool:
+        """Whether a connector to users of a world can take work, or has been away for a moment only.
+
+        :param world: the scheme of their addresses.
+        """
+
     def maps(target: Address) -> bool:
         """Whether an address, as peers of its world write it, names a user of another world.  That there is such
         a user nobody knows before something is sent to him."""
+
+
+class IInsight(Interface):
+    """What subscribers and operators may look at."""
+
+    def contacts(phone: Address) -> Iterable[tuple[str, Address]]:
+        """The numbers that a phone writes to, each with the native address behind it."""
+
+    def connectors() -> Iterable[tuple[str, bool, int]]:
+        """Every connector by its lane name, whether it is up, and how much is queued for it."""
 
 
 class IMemory(Interface):

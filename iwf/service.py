@@ -72,9 +72,10 @@ class Daemon(MultiService):
                                  Logger(namespace="iwf.sip"), Resolver(reactor, settings.sip.dns_servers),
                                  self._connected_socket, engine.reach, engine))
         if settings.xmpp.components:
-            edges.append(XmppEdge(settings.xmpp, reactor, intake, lanes, ids, engine))
+            edges.append(XmppEdge(settings.xmpp, reactor, intake, lanes, ids, engine, engine.insight,
+                                  Resolver(reactor, settings.sip.dns_servers), engine.reach))
         if settings.smpp.links:
-            edges.append(SmppEdge(settings.smpp, reactor, intake, lanes, ids))
+            edges.append(SmppEdge(settings.smpp, reactor, intake, lanes, ids, engine))
         for edge in edges:
             edge.setServiceParent(self)
         for warning in settings.warnings:

@@ -19,7 +19,10 @@ ENTRIES = ("iwf.tap", "iwf.cli")
 EDGES = ("xmpp", "sip", "smpp")
 
 #: Files of the edges that do IO; all others are pure.
-SHELLS = {"xmpp": {"component", "entries", "handler", "offers", "presence.attendant", "stream", "typist",
+SHELLS = {"xmpp": {"client.accounts", "client.connection", "client.correspondence", "client.dialing",
+                   "client.login", "client.session", "client.stream", "commands.clerk", "commands.counters",
+                   "commands.office", "commands.registry",
+                   "component", "entries", "handler", "offers", "presence.attendant", "stream", "typist",
                    "wokkel_door"},
           "sip": {"auth.accounts", "client", "edge", "keeper", "sender",
                   "presence.agent", "presence.requests", "registration.endpoints", "registration.registering",

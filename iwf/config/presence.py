@@ -26,6 +26,7 @@ class PresenceTable(Table):
     sub_expires: Interval = _DEFAULT.sub_expires  # PRES-1
     sub_idle: Literal["expire", "end"] = "expire"  # PRES-10
     dead_after: Seconds = _DEFAULT.dead_after  # PRES-16
+    tune_as_note: bool = _DEFAULT.tune_as_note  # RICH-3
 
     def settings(self) -> PresenceSettings | None:
         """What the edge is told; None: presence is off."""
@@ -33,4 +34,4 @@ class PresenceTable(Table):
             return None
         return PresenceSettings(self.sub_expires, self.sub_idle, self.dead_after, self.min_expires,
                                 max(self.min_expires, self.max_expires), self.notify_min, self.poll_wait,
-                                self.max_watchers)  # fmt: skip
+                                self.max_watchers, self.tune_as_note)  # fmt: skip

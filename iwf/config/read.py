@@ -92,6 +92,10 @@ class Draft:
     environ: Mapping[str, str] = field(repr=False)
     node: NodeTable | None = None
     sip: SipTable | None = None
+    xmpp: XmppTable | None = None
+    account_keys: Hidden = field(factory=Hidden)
+    """The text of the file with the keys of accounts."""
+    smpp: SmppTable | None = None
     components: list[Entry[ComponentTable]] = field(factory=list)
     aliases: list[Entry[AliasTable]] = field(factory=list)
     trunks: list[Entry[TrunkTable]] = field(factory=list)
@@ -125,9 +129,13 @@ def read_document(raw: Mapping[str, Any], folder: Path, environ: Mapping[str, st
     """
     draft = Draft(folder, environ)
     _read(draft, FileTable, raw, ())
-    for section, table in (("xmpp", XmppTable), ("smpp", SmppTable)):
-        if isinstance(raw.get(section), dict):
-            _read(draft, table, raw[section], (section,))
+    if isinstance(raw.get("xmpp"), dict):
+        draft.xmpp = _read(draft, XmppTable, raw["xmpp"], ("xmpp",))
+        accounts = raw["xmpp"].get("accounts")
+        if isinstance(accounts, dict) and not {"key_file", "key_env"}.isdisjoint(accounts):
+            draft.account_keys = _secret(draft, "xmpp.accounts", accounts, "key", MOST_SECRET_OCTETS)
+    if isinstance(raw.get("smpp"), dict):
+        draft.smpp = _read(draft, SmppTable, raw["smpp"], ("smpp",))
     if isinstance(raw.get("node"), dict):
         draft.node = _read(draft, NodeTable, raw["node"], ("node",))
     if isinstance(raw.get("sip"), dict):

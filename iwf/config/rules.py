@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from iwf.config.read import Draft, Entry
+from iwf.config.service import phone_service
 from iwf.config.smpp import links
 from iwf.config.tables import (
     AliasTable,
@@ -20,6 +21,7 @@ from iwf.config.tables import (
     TrunkTable,
 )
 from iwf.config.values import is_wildcard, literal_address
+from iwf.config.xmpp import accounts
 from iwf.errors import Problem
 from iwf.mapping.route import domain_matches
 from iwf.sip.auth.digest import algorithms_of
@@ -342,5 +344,5 @@ def patience(draft: Draft) -> Iterator[Problem]:
 
 RULES: tuple[Rule, ...] = (
     unique_names, unique_lists, own_domains_are_not_native, direct_scheme, counterparts,
-    serves_somebody, sip_section, trunks, registrar, numbers, patience, links,
+    serves_somebody, sip_section, trunks, registrar, numbers, patience, links, phone_service, accounts,
 )  # fmt: skip

@@ -16,6 +16,7 @@ from iwf.config.advice import ADVICE
 from iwf.config.certificates import certificate_files, tls_listeners, tls_trunks
 from iwf.config.read import Draft, Hidden, read_document, readable_by_all
 from iwf.config.rules import RULES, served
+from iwf.config.service import guards_of, phone_contacts, routes_of, service_of, zone_of
 from iwf.config.sip import registrar_settings, sip_settings
 from iwf.config.smpp import link_settings
 from iwf.config.tables import LinkTable, NodeTable, PoolTable, SipTable
@@ -229,6 +230,9 @@ def _judged(raw: Mapping[str, Any], folder: Path, environ: Mapping[str, str]) ->
     draft = read_document(raw, folder, environ)
     for rule in (*RULES, tls_listeners, tls_trunks, certificate_files):
         draft.problems.extend(rule(draft))
+    if not draft.problems and draft.node is not None:
+        # These need to know what the rest of the file comes to.
+        draft.problems.extend(phone_contacts(draft, _gateway(draft, draft.node, draft.sip or SipTable())))
     for rule in ADVICE:
         draft.warnings.extend(rule(draft))
     return draft
@@ -269,7 +273,7 @@ def _gateway(draft: Draft, node: NodeTable, sip: SipTable) -> Gateway:
         )
         for e in draft.aliases
     )  # fmt: skip
-    return Gateway(
+    gateway = Gateway(
         name=node.name,
         secret="",
         aliases=(*xmpp_aliases, *sip_aliases),
@@ -290,7 +294,12 @@ def _gateway(draft: Draft, node: NodeTable, sip: SipTable) -> Gateway:
         max_burst=node.max_burst,
         prefix_sender=node.prefix_sender,
         published_open=node.published_open,
+        service=service_of(draft),
+        guards=guards_of(draft),
     )
+    return evolve(gateway, links=tuple(
+        evolve(link, routes=routes_of(entry.table, gateway))
+        for link, entry in zip(gateway.links, draft.links, strict=True)))
 
 
 def _home(draft: Draft) -> tuple[Trunk, ...]:
@@ -318,6 +327,9 @@ def _link(table: LinkTable) -> Link:
         order_strict=table.order == "strict",
         resend=table.resend,
         validity=table.validity,
+        chat_validity=table.chat_validity,
+        language=table.language,
+        time_zone=zone_of(table.time_zone),
         notify_phone=table.notify_phone,
         incomplete=table.incomplete,
     )

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from iwf.config.read import Draft, Entry
-from iwf.config.tables import PROFILES, LinkTable, ProfileTable
+from iwf.config.smpp_tables import ProfileTable
+from iwf.config.tables import PROFILES, LinkTable
 from iwf.config.values import literal_address
 from iwf.errors import Problem
 from iwf.smpp.settings import LinkSettings, LinkTls, OutbindSettings, Profile
@@ -102,6 +103,8 @@ def links(draft: Draft) -> Iterator[Problem]:
         before = formats.setdefault(table.operator or table.label, mine)
         if before[0] != mine[0]:
             yield Problem(f"{entry.path}.operator", f"is that of {before[1]}, which has another id_format")
+        if table.order != "fast" and not _profile(table).ask_receipts:
+            yield Problem(f"{entry.path}.order", "waits for receipts, but ask_receipts is off")  # SMS-17
         if table.tls is not None and table.tls.verify and not names_of(table):
             yield Problem(f"{entry.path}.tls.allowed_names", "is required: connect holds no name that could be proved")
         if table.outbind is not None:

@@ -30,7 +30,6 @@ from iwf.config.kinds import (
     Label,
     Listener,
     NextHop,
-    Npi,
     Number,
     Origin,
     Patterns,
@@ -40,12 +39,13 @@ from iwf.config.kinds import (
     Source,
     Table,
     Text,
-    Ton,
     matching,
     octets,
 )
 from iwf.config.presence import PresenceTable
-from iwf.config.smpp_tables import LinkTlsTable, OutbindTable, TimersTable, TlvTable
+from iwf.config.service import GuardsTable, Language, RouteTable, ServiceTable, TimeZone
+from iwf.config.smpp_tables import LinkTlsTable, OutbindTable, ProfileTable, TimersTable, TlvTable
+from iwf.config.xmpp_tables import AccountsTable
 from iwf.mapping.settings import DAY, Patience
 from iwf.sip.settings import SipSettings
 from iwf.smpp.settings import Profile
@@ -129,6 +129,8 @@ class ComponentTable(Table):
     rich: bool = False  # RICH-1..4
     location: list[BareJid] = []  # RICH-4
     one_resource: bool = False  # PIDF-12
+    commands: bool = True  # XMPP-33
+    admins: list[BareJid] = []  # XMPP-33
 
 
 class AliasTable(Table):
@@ -253,37 +255,6 @@ class PoolTable(Table):
     width: Annotated[int, Field(ge=1, le=12)]
 
 
-class ProfileTable(Table):
-    """``[smpp.link.profile]``: the habits of one SMSC (SMS-19, SMS-21, ADDR-39, 40, 45)."""
-
-    name: Label | None = None
-    default_alphabet: Literal["gsm_unpacked", "gsm_packed", "ascii", "latin1"] = "gsm_unpacked"
-    id_format: Literal["as_is", "hex_resp_dec_dlr", "dec_resp_hex_dlr", "numeric"] = "as_is"
-    service_type: Annotated[str, octets(5)] = ""
-    short_code_ton: Ton = Profile().short_code_ton
-    short_code_npi: Npi = Profile().short_code_npi
-    vnum_ton: Ton | None = None
-    vnum_npi: Npi | None = None
-    country_code: Annotated[str, matching(r"|[1-9][0-9]{0,2}", 'such as "49", without +')] = ""
-    national_prefix: Annotated[str, matching(r"[0-9]{0,4}", "at most 4 digits")] = ""
-    unknown_is_international: bool = False
-    ask_receipts: bool = True
-    max_segments: Annotated[int, Field(ge=1, le=255)] = Profile().max_segments
-    long_texts: Literal["udh", "sar", "payload"] = "udh"
-    reference_bits: Literal[8, 16] = 8
-    more_messages: bool = False
-    charset: Literal["auto", "translit"] = "auto"
-    binary: Literal["refuse", "drop"] = "refuse"
-    ucs2: Literal["be", "le"] = "be"
-    prefer_latin1: bool = False
-    ia5_is_gsm: bool = False
-    normal_priority: Annotated[int, Field(ge=0, le=3)] = 0
-    query: bool = False  # SMS-43
-    unknown_subscriber_errors: list[
-        Annotated[str, matching(r"[!-~]{1,8}", "an error code as receipts write it")]
-    ] = []
-
-
 def _shape(value: object) -> str | None:
     for kind, mark in ((list, LIST), (dict, TABLE), (str, NAME)):
         if isinstance(value, kind):
@@ -316,7 +287,7 @@ class LinkTable(Table):
 
     nested = {
         "number_pool": PoolTable, "profile": ProfileTable, "timers": TimersTable, "tls": LinkTlsTable,
-        "outbind": OutbindTable,
+        "outbind": OutbindTable, "routes": RouteTable,
     }  # fmt: skip
     related = frozenset(
         {
@@ -352,6 +323,10 @@ class LinkTable(Table):
     profile: SmscProfile = "default"
     tenant: Label = "default"
     validity: Seconds = DAY  # MSG-41
+    chat_validity: Seconds | None = None  # SMS-52
+    routes: list[RouteTable] = []  # SMS-60
+    language: Language = "en"
+    time_zone: TimeZone = "UTC"  # SMSP-4
     deliver_ack: Literal["early", "late"] = "early"  # ERR-13
     retry_unknown: bool = False  # SMS-18
     notify_phone: bool = True  # ERR-15
@@ -369,12 +344,19 @@ class LinkTable(Table):
 class XmppTable(Table):
     """``[xmpp]``"""
 
+    nested = {"accounts": AccountsTable}
+
+    accounts: AccountsTable = AccountsTable()
     component: list[dict[str, Any]] = []
 
 
 class SmppTable(Table):
     """``[smpp]``"""
 
+    nested = {"service": ServiceTable, "guards": GuardsTable}
+
+    service: ServiceTable = ServiceTable()
+    guards: GuardsTable = GuardsTable()
     link: list[dict[str, Any]] = []
 
 

@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from iwf.edge import IMemory
 from iwf.engine.alarm import Alarm
+from iwf.engine.insight import Insight
 from iwf.engine.intake import Intake
 from iwf.engine.ledger import COMMIT_EVERY, Ledger
 from iwf.engine.outbox import Outbox
@@ -41,6 +42,7 @@ class Engine:
         self._ledger = Ledger(self._store, gateway, clock, ids, self._released, self.outbox.views,
                               commit_every)
         self.reach = Reach(gateway, self.outbox.views, clock.seconds)
+        self.insight = Insight(self._store, self.outbox.views, clock.seconds)
         self.intake = Intake(self._ledger, Policy(gateway), clock.seconds)
         self._alarm = Alarm(self._store, clock, self._submit)
         self._rescue = Rescue(clock, self.outbox.waiting, self._submit, gateway.patience.failover)

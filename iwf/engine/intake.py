@@ -47,8 +47,10 @@ class Intake:
             # COMP-8: that somebody is typing is dropped without a word.
             verdict.callback(Taken("") if isinstance(event, Composing) else _BUSY)
             return verdict
-        if isinstance(event, Message):
-            ruling = self._policy.judge(event, self._seconds())
+        # LOOP-6: a part of a text counts like a text, for it costs as much; the joined text is not counted again.
+        message = event.message if isinstance(event, Fragment) else event
+        if isinstance(message, Message):
+            ruling = self._policy.judge(message, self._seconds())
             if ruling is not Ruling.PASS:
                 verdict.callback(_TOO_FAST if ruling is Ruling.TOO_FAST else Taken(""))
                 return verdict

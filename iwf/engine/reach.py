@@ -8,9 +8,12 @@ from zope.interface import implementer
 
 from iwf.edge import IReach
 from iwf.mapping.address import Mapped, native_of
-from iwf.mapping.model import Address
+from iwf.mapping.model import SIP, TEL, XMPP, Address
 from iwf.mapping.settings import Gateway
 from iwf.mapping.turn import LaneView
+
+#: Which connectors lead to users of a world; phones may be behind SIP trunks too.
+_EDGES = {XMPP: ("xmpp",), SIP: ("sip",), TEL: ("smpp", "sip")}
 
 
 @implementer(IReach)
@@ -27,9 +30,16 @@ class Reach:
         self._seconds = seconds
 
     def is_up(self, edge: str) -> bool:
-        now = self._seconds()
-        return any(view.up or now - view.changed <= self._gateway.patience.grace       # XMPP-10
-                   for name, view in self._lanes.items() if name.partition(":")[0] != edge)
+        # The session of one user (see iwf.mapping.accounts) leads to nobody else: those are not in the configuration.
+        return any(self._is_there(view) for name, view in self._lanes.items()
+                   if name.partition(":")[0] != edge and self._gateway.directory.tenant_of(name) is not None)
+
+    def serves(self, world: str) -> bool:
+        edges = _EDGES[world]
+        return any(self._is_there(view) for name, view in self._lanes.items() if name.partition(":")[0] in edges)
+
+    def _is_there(self, view: LaneView) -> bool:
+        return view.up or self._seconds() - view.changed <= self._gateway.patience.grace   # XMPP-10
 
     def maps(self, target: Address) -> bool:
         return isinstance(native_of(target, self._gateway), Mapped)

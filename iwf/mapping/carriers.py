@@ -11,8 +11,13 @@ from iwf.mapping.directory import domain_matches
 from iwf.mapping.model import TEL, Address, Failure, Item, Message, Stranded, address_of_key
 from iwf.mapping.numbers import Allocation, allocate, in_pool, renewed
 from iwf.mapping.rows import Counter, Lease, Query, Queued, Rows, query
+from iwf.mapping.service.settings import NumberRoute
 from iwf.mapping.settings import Gateway, Link
 from iwf.mapping.turn import At, Decision, Turn
+
+#: Before the number, the pool of leases of a number that a contact has for good (SMS-60); no name of
+#: a link holds a space.
+STATIC = "static "
 
 Allocating = Generator[tuple[Query, ...], Rows, Allocation | Failure]
 
@@ -72,7 +77,12 @@ def allocated(phone: str, contact: str, link: Link, at: At) -> Allocating:
 
     :param phone: key of the phone's address; ``contact`` likewise.
     """
+    route = next((route for route in link.routes if route.contact == contact and not route.keyword), None)
     rows = yield (query(Lease, phone=phone, contact=contact),)
+    if route is not None:  # ADDR-50: he always has this one
+        known = next((lease for lease in rows.all(Lease, phone=phone, contact=contact)
+                      if lease.number == route.number), None)
+        return Allocation(static_lease(phone, route, known, at), new=known is None)
     pair = next((lease for lease in rows.all(Lease, phone=phone, contact=contact)
                  if in_pool(lease.number, link.pool)), None)
     if pair is not None and at.now < pair.forget_at:
@@ -83,6 +93,28 @@ def allocated(phone: str, contact: str, link: Link, at: At) -> Allocating:
     return allocate(phone, contact, link.pool, of_pair=pair, of_contact=rows.all(Lease, contact=contact),
                     of_phone=rows.all(Lease, phone=phone), counter=counter.value if counter else 0,
                     now=at.now, patience=at.gateway.patience)
+
+
+def route_of(number: str, text: str, link: Link) -> NumberRoute | None:
+    """Whom a number stands for, whatever phone writes to it: by the first word of the text, else by
+    itself (SMS-60)."""
+    routes = [route for route in link.routes if route.number == number]
+    if not routes:
+        return None
+    words = text.split(None, 1)
+    first = words[0].rstrip(".,:!").casefold() if words else ""
+    return next((route for keyword in (first, "") for route in routes if route.keyword == keyword), None)
+
+
+def static_lease(phone: str, route: NumberRoute, known: Lease | None, at: At) -> Lease:
+    """The lease of a number that nobody else can have: it only keeps what belongs to the two.
+
+    :param phone: key of the phone's address.
+    :param known: what there was between this phone and this number.
+    """
+    if known is None or known.contact != route.contact:
+        known = Lease(phone, route.number, route.contact, STATIC + route.number, at.now, at.now, at.now)
+    return renewed(known, at.now, at.gateway.patience)
 
 
 def decide_stranded(event: Stranded, at: At) -> Decision:

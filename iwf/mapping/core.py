@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from iwf.mapping.accounts import decide_enrolled, decide_released, decide_withdrawn, seen_as_user
 from iwf.mapping.activity import decide_composing
 from iwf.mapping.carriers import decide_stranded
 from iwf.mapping.fragments import decide_fragment, decide_fragments_due
 from iwf.mapping.memory import decide_remember
-from iwf.mapping.message import decide_message
 from iwf.mapping.model import (
+    TEL,
     Accepted,
     Composing,
     Due,
+    Enrolled,
     Event,
     Fragment,
     Message,
+    PhoneSeen,
     Receipt,
     Rejected,
+    Released,
     Remember,
     Stranded,
+    Told,
+    Withdrawn,
 )
 from iwf.mapping.order import paced
 from iwf.mapping.outcome import decide_accepted, decide_due, decide_receipt, decide_rejected
 from iwf.mapping.presence.core import decide_presence
-from iwf.mapping.rows import Fragments
+from iwf.mapping.presence.watchers import with_watchers_told
+from iwf.mapping.rows import Fragments, Subscriber
+from iwf.mapping.service.door import decide_text
+from iwf.mapping.service.letters import in_texts
+from iwf.mapping.service.reach import decide_phone_seen, decide_session_due, reached_by_receipts
+from iwf.mapping.told import decide_told
 from iwf.mapping.turn import At, Decision
 
 
@@ -35,24 +46,38 @@ def decide(event: Event, at: At) -> Decision:
 def _decide(event: Event, at: At) -> Decision:
     match event:
         case Message():
-            return decide_message(event, at)
+            text = decide_text(event, at)
+            return seen_as_user(text, at) if event.target.scheme == TEL else text
         case Fragment():
             return decide_fragment(event, at)
         case Accepted():
             return decide_accepted(event, at)
         case Rejected():
-            return decide_rejected(event, at)
+            return in_texts(with_watchers_told(decide_rejected(event, at), at), at)
         case Receipt():
-            return decide_receipt(event, at)
+            receipt = decide_receipt(event, at)
+            return reached_by_receipts(receipt, at) if at.gateway.service.presence_from_receipts else receipt
         case Composing():
             return decide_composing(event, at)
         case Due(table=Fragments.TABLE):
             return decide_fragments_due(event, at)
+        case Due(table=Subscriber.TABLE):
+            return seen_as_user(decide_session_due(event, at), at)
         case Due():
-            return decide_due(event, at)
+            return in_texts(with_watchers_told(decide_due(event, at), at), at)
         case Stranded():
             return decide_stranded(event, at)
         case Remember():
             return decide_remember(event, at)
+        case Enrolled():
+            return decide_enrolled(event, at)
+        case Withdrawn():
+            return decide_withdrawn(event, at)
+        case Told():
+            return decide_told(event, at)
+        case Released():
+            return decide_released(event, at)
+        case PhoneSeen():
+            return decide_phone_seen(event, at)
         case _:
-            return decide_presence(event, at)
+            return in_texts(decide_presence(event, at), at)

@@ -13,10 +13,10 @@ from attrs import evolve
 
 from iwf.mapping.bodies import excerpt
 from iwf.mapping.charset.coding import joined
-from iwf.mapping.message import decide_message
 from iwf.mapping.model import Body, Due, Failure, Fragment, Message, Reason, Refused, Sender, Taken
 from iwf.mapping.phone import from_phone, link_of
 from iwf.mapping.rows import NEVER, Fragments, Piece, Query, Rows, query
+from iwf.mapping.service.door import decide_text
 from iwf.mapping.tell import Telling, reported
 from iwf.mapping.turn import At, Decision, Turn, refuse
 
@@ -61,8 +61,9 @@ def _refused_early(fragment: Fragment, at: At) -> Generator[tuple[Query, ...], R
     if link is None:
         failure = Failure(Reason.FORBIDDEN, text="no texts in parts from here")
         return refuse(failure, f"{fragment.message.lane} part")
-    if fragment.message.target.user == link.service_number:
-        return None  # a command is known when it is whole
+    number = fragment.message.target.user
+    if number == link.service_number or any(route.number == number for route in link.routes):
+        return None  # a command, or a keyword, is known when the text is whole
     way = yield from from_phone(fragment.message, link, at)
     if isinstance(way, Failure):
         return refuse(way, f"{fragment.message.origin.address.key} part", ("ADDR section 9", "SMS-35"))
@@ -72,7 +73,7 @@ def _refused_early(fragment: Fragment, at: At) -> Generator[tuple[Query, ...], R
 def _whole(fragments: Fragments, hold: float, before: Turn, at: At) -> Decision:
     """The last part has come."""
     message = evolve(_joined(fragments), hold=hold)
-    turn = yield from decide_message(message, at)
+    turn = yield from decide_text(message, at)
     if isinstance(turn.verdict, Refused):
         if not turn.verdict.failure.permanent:
             # The last part comes again, and the others are still there.
@@ -101,7 +102,7 @@ def _given_up(fragments: Fragments, at: At) -> Telling:
         failure = Failure(Reason.EXPIRED, text="a part of the text is missing")
         told = yield from _told(message, failure, at)
         return Turn(rules=("SMS-35",), note=f"{note}, dropped") + told
-    turn = yield from decide_message(message, at)
+    turn = yield from decide_text(message, at)
     if isinstance(turn.verdict, Refused):
         turn += yield from _told(message, turn.verdict.failure, at)
     # Nobody waits for the verdict: each part was answered when it was stored.

@@ -11,6 +11,7 @@ from collections.abc import Generator
 
 from attrs import evolve
 
+from iwf.mapping.accounts import subscriber_of
 from iwf.mapping.address import canonical, image_of, native_of
 from iwf.mapping.bodies import excerpt, size_in_markup
 from iwf.mapping.conversation import name_for, pair_of
@@ -29,6 +30,7 @@ from iwf.mapping.model import (
     Refused,
     Sender,
     Taken,
+    address_of_key,
 )
 from iwf.mapping.order import in_turn
 from iwf.mapping.phone import from_phone, link_of, to_phone
@@ -53,6 +55,8 @@ def decide_message(message: Message, at: At) -> Decision:
     link = link_of(message.lane, at.gateway)
     if link is not None:
         way = yield from from_phone(message, link, at)
+    elif message.lane and at.gateway.directory.tenant_of(message.lane) is None:
+        way = yield from _from_account(message, at)
     else:
         way = yield from _from_user(message, at)
     if isinstance(way, Turn):
@@ -81,6 +85,16 @@ def _from_user(message: Message, at: At) -> Generator[tuple[Query, ...], Rows, W
     if target.scheme == TEL:
         return (yield from to_phone(message, origin, target, tenant, at))
     return way_between(origin, target, tenant, rules, at.gateway)
+
+
+def _from_account(message: Message, at: At) -> Generator[tuple[Query, ...], Rows, Way | Failure]:
+    """The way of a message to a user who is a phone; of no connector that the configuration knows."""
+    account = yield from subscriber_of(message, at)
+    if isinstance(account, Failure):
+        return account
+    origin = evolve(message.origin, address=canonical(message.origin.address, at.gateway))
+    return (yield from to_phone(message, origin, address_of_key(account.phone), account.tenant, at,
+                                invited=True))
 
 
 def ends_of(origin: Party, target: Address,
@@ -239,7 +253,11 @@ def _expiry(message: Message, way: Way, at: At) -> float | None:
     if message.expires_at is not None or way.target.scheme != TEL:
         return message.expires_at
     link = next((link for link in at.gateway.links if link.lane == way.lane), None)
-    return at.now + link.validity if link else None
+    if link is None:
+        return None
+    # SMS-52: what is said in a talk soon gets old.
+    soon = link.chat_validity if message.kind is Kind.CHAT else None
+    return at.now + (link.validity if soon is None else soon)
 
 
 def _give_up(expires_at: float | None, at: At) -> float:

@@ -38,10 +38,12 @@ def in_turn(turn: Turn, at: At) -> Generator[tuple[Query, ...], Rows, Turn | Fai
     rows = yield (query(Pace, stream=item.stream), query(Parked, stream=item.stream))
     if rows.one(Pace, stream=item.stream) is None:
         return turn + Turn(puts=(_floor(item, item.payload, link, at),), rules=("SMS-50",))
-    if len(rows.all(Parked, stream=item.stream)) >= link.order_queue:
+    waiting = rows.all(Parked, stream=item.stream)
+    if len(waiting) >= link.order_queue:
         return _FULL
+    place = 1 + max((other.place for other in waiting), default=0)
     parked = Parked(item.id, item.lane, item.stream, item.delivery, item.created, item.payload,
-                    item.expires_at)
+                    item.expires_at, place)
     return evolve(turn, sends=(), puts=(*turn.puts, parked), rules=(*turn.rules, "SMS-50"))
 
 
@@ -73,7 +75,7 @@ def released(delivery: str, at: At, failure: Failure | None = None) -> Releasing
         return Turn()
     link = at.gateway.directory.links.get(pace.lane)
     rows = yield (query(Parked, stream=pace.stream),)
-    waiting = sorted(rows.all(Parked, stream=pace.stream), key=lambda row: (row.created, row.id))
+    waiting = sorted(rows.all(Parked, stream=pace.stream), key=lambda row: row.place)
     if failure is not None and link is not None and link.order_strict:
         # SMS-51: who wants strict order would rather lose the rest than have a gap.
         turn = Turn(drops=(pace,))

@@ -24,6 +24,7 @@ from iwf.mapping.model import (
     Receipt,
     Rejected,
     Taken,
+    Watchers,
 )
 from iwf.mapping.model.presence import WatchNews
 from iwf.mapping.order import decide_pace_due, decide_parked_due, released, resent
@@ -107,6 +108,11 @@ def _with_receipt(part: Part, receipt: Receipt, at: At) -> Part:
     return evolve(part, outcome=receipt.outcome.value, failure=receipt.failure)
 
 
+def _are_of_a_kind(one: Receipt, other: Receipt) -> bool:
+    """Whether only the first of the two counts."""
+    return (one.outcome is Outcome.DISPLAYED) is (other.outcome is Outcome.DISPLAYED)
+
+
 def decide_receipt(receipt: Receipt, at: At) -> Decision:
     """News about a part that the far side had taken."""
     # A repetition takes the same verdict; nobody is told twice.
@@ -118,6 +124,9 @@ def decide_receipt(receipt: Receipt, at: At) -> Decision:
     if part is None:
         if receipt.outcome not in _NEWS:
             return Turn(yes, note=note)
+        rows = yield (query(Early, peer=receipt.peer, ref=receipt.ref),)
+        if any(_are_of_a_kind(row.receipt, receipt) for row in rows.all(Early, peer=receipt.peer, ref=receipt.ref)):
+            return Turn(yes, rules=("SMS-42",), note=note)
         early = Early(receipt.peer, receipt.ref, receipt.outcome.value, receipt,
                       at.now + at.gateway.patience.early_receipt)
         return Turn(yes, puts=(early,), rules=("SMS-41",), note=f"{note}, kept for its message")
@@ -154,7 +163,7 @@ def _fold(delivery: Delivery, parts: tuple[Part, ...], at: At, final: bool,
         return Turn(puts=(delivery,))
     told: tuple[Item, ...] = ()
     if shown and all(part.displayed_at is not None for part in parts):
-        told = notified(delivery, Outcome.DISPLAYED, at)
+        told = yield from notified(delivery, Outcome.DISPLAYED, at)
     if delivery.state == "delivered":
         return Turn(puts=(delivery,), sends=told)
     bad = next((part for part in parts if part.failure is not None), None)
@@ -163,7 +172,7 @@ def _fold(delivery: Delivery, parts: tuple[Part, ...], at: At, final: bool,
     if (delivery.state == "sent" and parts
             and all(part.outcome == Outcome.DELIVERED.value for part in parts)):
         delivery = evolve(delivery, state="delivered")
-        told = notified(delivery, Outcome.DELIVERED, at) + told
+        told = (yield from notified(delivery, Outcome.DELIVERED, at)) + told
     if final and delivery.due is not None:
         return Turn(puts=(evolve(delivery, due=None),), sends=told,
                     settles=((delivery.id, Taken(delivery.id)),))
@@ -173,8 +182,8 @@ def _fold(delivery: Delivery, parts: tuple[Part, ...], at: At, final: bool,
 def decide_rejected(event: Rejected, at: At) -> Decision:
     """A peer has not taken an item: try again, or tell the sender."""
     item = event.item
-    if isinstance(item.payload, Composing):
-        return Turn(done=(item,), rules=("COMP-8",))
+    if isinstance(item.payload, Composing | Watchers):  # COMP-8; and a leg asks again when it is renewed
+        return Turn(done=(item,))
     if isinstance(item.payload, Presence | Published):
         return (yield from decide_state_rejected(event, at))
     wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(item.attempts, 10))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 
 from attrs import evolve
 
+from iwf.mapping.accounts import as_user
 from iwf.mapping.address import canonical, image_of, phone_of
-from iwf.mapping.carriers import allocated, best_of, carriers_for
+from iwf.mapping.carriers import STATIC, allocated, best_of, carriers_for, route_of, static_lease
 from iwf.mapping.charset.coding import utf16_units
 from iwf.mapping.model import SIP, TEL, XMPP, Address, Failure, Message, Party, Reason, Taken, address_of_key
 from iwf.mapping.numbers import Allocation, in_pool, renewed
 from iwf.mapping.route import domain_matches, lane_for, may_speak
 from iwf.mapping.rows import Counter, Lease, Query, Rows, query
+from iwf.mapping.service.catalogue import Word
+from iwf.mapping.service.commands import addressed, command_of
+from iwf.mapping.service.guards import guarded
 from iwf.mapping.settings import DAY, Gateway, Link
 from iwf.mapping.turn import At, Turn
 from iwf.mapping.way import Way
@@ -27,28 +30,33 @@ Asking = Generator[tuple[Query, ...], Rows, Way | Failure]
 #: texts are counted, since only parts need to be told from those of another text.
 SHORT = 70
 
-#: ``TO romeo@example.net text`` at the service number (SMS-70, ADDR-50).
-_COMMAND_TO = re.compile(r"\s*to\s+(\S+)\s+(\S.*)", re.IGNORECASE | re.DOTALL)
-
 
 def link_of(lane: str, gateway: Gateway) -> Link | None:
     """The link behind a connector, if it is one."""
     return next((link for link in gateway.links if link.lane == lane), None)
 
 
-def to_phone(message: Message, origin: Party, phone: Address, tenant: str, at: At) -> Asking:
-    """The way of a message to a phone: its sender is given a number there (ADDR-47)."""
-    if not _served(origin.address, tenant, at.gateway):
+def to_phone(message: Message, origin: Party, phone: Address, tenant: str, at: At,
+             invited: bool = False) -> Asking:
+    """The way of a message to a phone: its sender is given a number there (ADDR-47).
+
+    :param invited: it comes to an account of the phone's subscriber, who has asked for it.
+    """
+    if not invited and not may_text(origin.address, tenant, at.gateway):
         return Failure(Reason.FORBIDDEN, text="this domain is not served here",
                        detail="ADDR-25: the tenant does not serve the sender's domain")
     link = best_of(carriers_for(phone, origin.address, tenant, at.gateway), at)
     if link is None:
         return _NO_LINK
+    counted = yield from guarded(phone, origin.address, tenant, at)
+    if isinstance(counted, Failure):
+        return counted
     found = yield from allocated(phone.key, origin.address.key, link, at)
     if isinstance(found, Failure):
         return found
     text = _introduced(message, origin, found, at.gateway)
-    return _over(link, origin, phone, found, text, message, ("ADDR-38", "ADDR-47", "SMS-72"))
+    way = _over(link, origin, phone, found, text, message, ("ADDR-38", "ADDR-47", "SMS-72"))
+    return evolve(way, rows=(*way.rows, *counted)) if counted else way
 
 
 def _over(link: Link, origin: Party, phone: Address, found: Allocation, text: str | None,
@@ -62,7 +70,7 @@ def _over(link: Link, origin: Party, phone: Address, found: Allocation, text: st
                drops=found.freed, text=text, serial=lease.serial if is_long else 0, rules=rules)
 
 
-def _served(origin: Address, tenant: str, gateway: Gateway) -> bool:
+def may_text(origin: Address, tenant: str, gateway: Gateway) -> bool:
     """ADDR-25: texts cost money, so who may not be seen on the other side may not send any.
 
     Where a tenant bridges nothing but phones, its own server decides who may write.
@@ -85,24 +93,44 @@ def _introduced(message: Message, origin: Party, found: Allocation,
 def from_phone(message: Message, link: Link,
                at: At) -> Generator[tuple[Query, ...], Rows, Way | Turn | Failure]:
     """The way of a message from a phone: whom does the number stand for (SMS-60)?"""
+    origin = writer_of(message, link, at)
+    if not isinstance(origin, Party):
+        return origin
+    number = canonical(message.target, at.gateway)
+    if is_service_number(number, link):
+        return (yield from _commanded(message, origin, link, at))
+    phone = origin.address.key
+    rows = yield (query(Lease, phone=phone, number=number.user),)
+    lease = rows.one(Lease, phone=phone, number=number.user)
+    if lease is None or at.now >= lease.forget_at or lease.pool.startswith(STATIC):
+        route = route_of(number.user, message.text, link)
+        if route is None:
+            return (yield from _unleased(number.user, at))
+        lease = static_lease(phone, route, lease, at)
+    return (yield from _to_contact(message, origin, lease, link, None, at))
+
+
+def writer_of(message: Message, link: Link, at: At) -> Party | Turn | Failure:
+    """The phone that writes, by its one spelling; or what becomes of what none may write."""
     gateway = at.gateway
     failure = may_speak(message.origin, gateway, link.tenant)
     if failure is not None:
         return failure
     phone = canonical(message.origin.address, gateway)
-    number = canonical(message.target, gateway)
-    if phone.user == link.service_number or any(in_pool(phone.user, other.pool)
-                                                for other in gateway.links):
+    if any(_is_ours(phone.user, other) for other in gateway.links):
         # LOOP-7: a text from one of our own numbers is a loop: yes, and dropped.
         return Turn(Taken(""), rules=("LOOP-7",), note=f"{phone.key} is a number of ours, dropped")
-    origin = evolve(message.origin, address=phone)
-    if link.service_number and number.user == link.service_number:
-        return (yield from _commanded(message, origin, link, at))
-    rows = yield (query(Lease, phone=phone.key, number=number.user),)
-    lease = rows.one(Lease, phone=phone.key, number=number.user)
-    if lease is None or at.now >= lease.forget_at:
-        return (yield from _unleased(number.user, at))
-    return (yield from _to_contact(message, origin, lease, link, None, at))
+    return evolve(message.origin, address=phone)
+
+
+def _is_ours(number: str, link: Link) -> bool:
+    return (number == link.service_number or in_pool(number, link.pool)
+            or any(number == route.number for route in link.routes))
+
+
+def is_service_number(number: Address, link: Link) -> bool:
+    """Whether texts to a number are commands (SMS-60)."""
+    return bool(link.service_number) and number.user == link.service_number
 
 
 def _unleased(number: str, at: At) -> Asking:
@@ -120,13 +148,16 @@ def _to_contact(message: Message, origin: Party, lease: Lease, link: Link, text:
     used = renewed(lease, at.now, at.gateway.patience)
     if contact.scheme == TEL:
         return (yield from _to_other_phone(message, origin, contact, used, link, text, at))
+    fresh = lease.conversation if at.now - lease.last_used < DAY else ""
+    as_himself = yield from as_user(origin, contact, (used,), text, fresh)
+    if as_himself is not None:
+        return as_himself
     image = image_of(origin.address, contact.scheme, link.tenant, at.gateway)
     if isinstance(image, Failure):
         return image
     lane = lane_for(contact, link.tenant, at.gateway, image.alias)
     if isinstance(lane, Failure):
         return lane
-    fresh = lease.conversation if at.now - lease.last_used < DAY else ""
     return Way(origin, contact, image.address, lane, image.alias, rows=(used,), text=text,
                conversation=fresh, rules=("ADDR-48", "SMS-60", *image.rules))
 
@@ -138,30 +169,35 @@ def _to_other_phone(message: Message, origin: Party, phone: Address, lease: Leas
     carrier = best_of(carriers_for(phone, origin.address, link.tenant, at.gateway), at)
     if carrier is None:
         return _NO_LINK
+    counted = yield from guarded(phone, origin.address, link.tenant, at)
+    if isinstance(counted, Failure):
+        return counted
     found = yield from allocated(phone.key, origin.address.key, carrier, at)
     if isinstance(found, Failure):
         return found
     way = _over(carrier, origin, phone, found, text, message, ("ADDR-48", "SMS-63"))
-    return evolve(way, rows=(lease, *way.rows))
+    return evolve(way, rows=(lease, *way.rows, *counted))
 
 
 def _commanded(message: Message, origin: Party, link: Link, at: At) -> Asking:
-    """A text to the service number: ``TO address text`` is the one command so far."""
-    command = _COMMAND_TO.fullmatch(message.text)
-    if command is None:
+    """``TO address text`` at the service number (SMS-70, ADDR-50); the other commands are answered
+    by :mod:`iwf.mapping.service.door`."""
+    command = command_of(message.text, at.gateway.service)
+    found = addressed(command.rest) if command is not None and command.word is Word.TO else None
+    if found is None:
         return Failure(Reason.UNKNOWN_RECIPIENT, text="not a command")
-    contact = named_contact(command.group(1), link.tenant, at.gateway)
+    contact, text = named_contact(found[0], link.tenant, at.gateway), found[1]
     if contact is None:
         return Failure(Reason.UNKNOWN_RECIPIENT, text="not an address served here")
-    found = yield from allocated(origin.address.key, contact.key, link, at)
-    if isinstance(found, Failure):
-        return found
-    way = yield from _to_contact(message, origin, found.lease, link, command.group(2), at)
+    number = yield from allocated(origin.address.key, contact.key, link, at)
+    if isinstance(number, Failure):
+        return number
+    way = yield from _to_contact(message, origin, number.lease, link, text, at)
     if isinstance(way, Failure):
         return way
-    counted = () if found.counter is None else (Counter(link.pool.name, found.counter),)
-    return evolve(way, rows=(*way.rows, *counted), drops=(*way.drops, *found.freed),
-                  reached_at=Address(TEL, found.lease.number),
+    counted = () if number.counter is None else (Counter(link.pool.name, number.counter),)
+    return evolve(way, rows=(*way.rows, *counted), drops=(*way.drops, *number.freed),
+                  reached_at=Address(TEL, number.lease.number),
                   rules=(*way.rules, "ADDR-50", "SMS-70"))
 
 

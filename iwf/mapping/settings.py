@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from attrs import frozen
+
+from iwf.mapping.service.settings import Guards, NumberRoute, Service
 
 if TYPE_CHECKING:
     from iwf.mapping.directory import Directory
@@ -99,6 +102,14 @@ class Link:
     """Seconds a text without an expiry is worth delivering (MSG-41)."""
     notify_phone: bool = True
     """Tell a phone by text when its message failed after it was taken (ERR-15)."""
+    chat_validity: float | None = None
+    """The same for chat (SMS-52: what is said in a talk soon gets old); None: no different."""
+    language: str = "en"
+    """Of the service number, to phones that have not chosen one."""
+    time_zone: tzinfo = UTC
+    """Of its phones, for quiet hours."""
+    routes: tuple[NumberRoute, ...] = ()
+    """Numbers that stand for one contact each (SMS-60)."""
     incomplete: str = "deliver"
     """``deliver`` or ``drop`` a text of which parts are missing in the end (SMS-35)."""
 
@@ -119,8 +130,8 @@ class Patience:
     """A finished delivery is remembered this long, for late errors (MSG-33)."""
     receipts: float = 3 * DAY
     """The same, where a receipt is awaited (RCPT-9)."""
-    early_receipt: float = 60.0
-    """A receipt for nothing we know waits this long for its message (SMS-41)."""
+    early_receipt: float = 3600.0
+    """A receipt for nothing we know waits this long for its message (SMS-41), which is known by its last part."""
     lease_idle: float = 30 * DAY
     quarantine: float = 7 * DAY
     reassembly: float = 600.0
@@ -170,6 +181,9 @@ class Gateway:
     asked for each."""
     prefix_sender: str = "new"
     """Put the sender's name before a text to a phone: ``new`` number only, ``always``, ``never`` (MSG-44)."""
+
+    service: Service = Service()
+    guards: Guards = Guards()
 
     @cached_property
     def is_ordered(self) -> bool:

@@ -9,6 +9,7 @@ from attrs import evolve
 from iwf.mapping.model import XMPP, Failure, Item, Notification, Outcome, Payload, Refused, Report, Sender, Want
 from iwf.mapping.phone import link_of
 from iwf.mapping.rows import Delivery, Noticed, Query, Row, Rows, query
+from iwf.mapping.service.texts import catalogue_of, subscriber_of, text_item
 from iwf.mapping.turn import At, Turn
 
 Telling = Generator[tuple[Query, ...], Rows, Turn]
@@ -16,16 +17,27 @@ Telling = Generator[tuple[Query, ...], Rows, Turn]
 #: Who hears of an outcome: those who asked for this.
 _ASKED_BY = {Outcome.DELIVERED: Want.DELIVERED, Outcome.DISPLAYED: Want.DISPLAYED}
 
+#: Characters of a text by which a phone knows it again.
+EXCERPT = 40
+
 #: What an item's id ends in, so that a message has one item of each kind and no more (RCPT-4).
 _SUFFIX = {Outcome.DELIVERED: "d", Outcome.DISPLAYED: "s", Outcome.FAILED: "f",
            Outcome.FORBIDDEN: "f"}
 
 
-def notified(delivery: Delivery, outcome: Outcome, at: At) -> tuple[Item, ...]:
+def notified(delivery: Delivery, outcome: Outcome,
+             at: At) -> Generator[tuple[Query, ...], Rows, tuple[Item, ...]]:
     """The item that tells a good outcome to a sender who wanted to hear of it (RCPT-3, RCPT-5)."""
-    if _ASKED_BY[outcome] not in delivery.sender.wants:
+    sender = delivery.sender
+    if _ASKED_BY[outcome] not in sender.wants:
         return ()
-    return (_notification(delivery.id, delivery.sender, outcome, at),)
+    link = link_of(sender.lane, at.gateway)
+    if link is None:
+        return (_notification(delivery.id, sender, outcome, at),)
+    # A phone is told by a text from the number it wrote to.
+    subscriber = yield from subscriber_of(sender.address, link.tenant)
+    text = catalogue_of(subscriber, link, at).text(outcome.value, text=sender.excerpt[:EXCERPT])
+    return (text_item(f"{delivery.id}.{_SUFFIX[outcome]}", link, sender.target.user, sender.address, text, at),)
 
 
 def reported(about: str, sender: Sender, failure: Failure, at: At,

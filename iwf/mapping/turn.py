@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from iwf.mapping.model import Failure, Item, Refused, Verdict
-from iwf.mapping.rows import Query, Row, Rows
+from iwf.mapping.rows import Query, Row, Rows, key_of
 from iwf.mapping.settings import Gateway
 
 
@@ -85,8 +86,49 @@ class Turn:
                     "; ".join(note for note in (self.note, other.note) if note),
                     self.volatile + other.volatile, self.latest + other.latest)
 
+    def then(self, later: Turn) -> Turn:
+        """Both, of which the other was decided when this one was as good as written: what it drops
+        is not written any more."""
+        gone = {(type(row), key_of(row)) for row in later.drops}
+        if not gone:
+            return self + later
+        kept = tuple(row for row in self.puts if (type(row), key_of(row)) not in gone)
+        return evolve(self, puts=kept) + later
+
 
 Decision = Generator[tuple[Query, ...], Rows, Turn]
+
+T = TypeVar("T")
+
+
+def as_written(turn: Turn,
+               decision: Generator[tuple[Query, ...], Rows, T]) -> Generator[tuple[Query, ...], Rows, T]:
+    """A decision that is made as though the rows of a turn were written already; join the two turns
+    with :meth:`Turn.then`."""
+    try:
+        queries = next(decision)
+        while True:
+            rows = yield queries
+            queries = decision.send(rows.joined({query: _with(turn, query, rows) for query in queries}))
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+def _with(turn: Turn, query: Query, rows: Rows) -> tuple[Row, ...]:
+    """The answer to a query once a turn is written."""
+    stored: tuple[Row, ...] = rows.all(query.row, **dict(zip(query.by, query.values, strict=True)))
+    found = {key_of(row): row for row in stored}
+    for row in turn.drops:
+        if type(row) is query.row:
+            found.pop(key_of(row), None)
+    for row in turn.puts:
+        if type(row) is query.row:
+            found.pop(key_of(row), None)
+            if all(getattr(row, name) == value for name, value in zip(query.by, query.values, strict=True)):
+                found[key_of(row)] = row
+    return tuple(found.values())
+
 
 Load = Callable[[tuple[Query, ...]], Rows]
 

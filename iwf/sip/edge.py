@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure as Fault
 from zope.interface import implementer
 
-from iwf.edge import IIntake, ILane, ILanes, IMemory, IOutlet, IReach, Offered, Reading
+from iwf.edge import Ignored, IIntake, ILane, ILanes, IMemory, IOutlet, IReach, Offered
 from iwf.ids import Ids
 from iwf.mapping.model import (
     Accepted,
@@ -23,14 +23,16 @@ from iwf.mapping.model import (
     Item,
     Message,
     Receipt,
+    Refused,
     Rejected,
     Verdict,
 )
 from iwf.sip.auth.strangers import Strangers
 from iwf.sip.client import UserAgentClient
 from iwf.sip.presence.agent import PRESENCE, PresenceAgent
-from iwf.sip.reasons import Status
+from iwf.sip.reasons import OUR_FAULT, Status
 from iwf.sip.registration.endpoints import Endpoints
+from iwf.sip.registration.registrar import Registered
 from iwf.sip.sender import Sender
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
 from iwf.sip.syntax.checks import validate
@@ -64,7 +66,8 @@ DRAIN = 32.0
 _UNAVAILABLE = Status(480, "Stopping", (("Retry-After", "10"),), ("SIP-92", "ERR-12"))
 #: RFC 3261 9.2: a CANCEL that finds its INVITE is successful, also when that is answered already.
 _CANCELLED = Status(200, "OK", rules=("SIP-24",))
-_OUR_FAULT = Status(500, "Server Internal Error")
+
+_Judgement = Status | Offered | Handed | Registered | Ignored
 
 
 @frozen(eq=False)
@@ -114,8 +117,8 @@ class SipEdge(Service):
         self._endpoints: Endpoints | None = None
         if settings.registrar is not None and self._uas.registrar is not None:
             self._trunks[settings.registrar.lane] = settings.registrar.trunk
-            self._endpoints = Endpoints(settings, self._uas.registrar, self._client, self._sender.via, clock.seconds,
-                                        self._sender.habits)
+            self._endpoints = Endpoints(settings, self._uas.registrar, self._client, intake, memory, self._sender.via,
+                                        clock.seconds, self._sender.habits)
         self._presence: PresenceAgent | None = None
         if settings.presence is not None:
             self._presence = PresenceAgent(
@@ -137,6 +140,8 @@ class SipEdge(Service):
         """Open the listeners and the lanes; raises twisted.internet.error.CannotListenError."""
         self._transports.start()
         super().startService()  # type: ignore[no-untyped-call]
+        if self._endpoints is not None:
+            self._endpoints.start()
         if self._presence is not None:
             self._presence.start()
         for trunk in self._trunks.values():
@@ -210,7 +215,7 @@ class SipEdge(Service):
         except Exception:  # noqa: BLE001 - the border: logged, told to the peer as our fault
             self._log.failure("Cannot take a message from {host}", host=source.hop.host)
             if isinstance(message, Request) and message.method != "ACK":
-                self.broken(SipSyntaxError(_OUR_FAULT.code, _OUR_FAULT.phrase, message), source)
+                self.broken(SipSyntaxError(OUR_FAULT.code, OUR_FAULT.phrase, message), source)
 
     def _take(self, message: Request | Response, source: Source) -> None:
         peer = None
@@ -255,52 +260,65 @@ class SipEdge(Service):
     def unreachable(self, hop: Hop) -> None:
         """SIP-46: fail everything that waits for an answer from there."""
         now = self._clock.seconds()
-        if self._uas.registrar is not None and hop.transport != "udp":
+        if self._uas.registrar is not None and hop.flow:
             self._uas.registrar.lost(hop)
+        self._sender.accounts.flow_failed(hop)
         for transaction in self._sender.waiting_for(hop) + self._client.waiting_for(hop):
             self._perform(self._table.transport_failed(transaction, now))
 
     def _requested(self, transaction: ServerTransaction, request: Request) -> None:
+        source, trunk = transaction.peer.source, transaction.peer.trunk
         try:
-            merged = self._merged.is_merged(request, transaction)
-            source, trunk = transaction.peer.source, transaction.peer.trunk
-            if request.method == "CANCEL" and self._table.invite_of(request) is not None:
-                reading: Reading | Status | Handed = _CANCELLED
-            else:
-                reading = self._uas.judge(request, source.hop, self._clock.seconds(), merged, trunk=trunk)
-            home = self._settings.registrar
-            if request.method == "REGISTER" and home is not None and isinstance(source.channel, Stream | WebStream):
-                source.channel.keep(home.max_expires)
-            if not self.running and isinstance(reading, Offered | Handed):
-                reading = _UNAVAILABLE
+            reading = self._judge(transaction, request)
         except Exception:  # noqa: BLE001 - as above
-            self._log.failure("Cannot judge a request from {host}", host=transaction.peer.source.hop.host)
-            reading = _OUR_FAULT
+            self._log.failure("Cannot judge a request from {host}", host=source.hop.host)
+            reading = OUR_FAULT
         if isinstance(reading, Status):
             self._respond(transaction, request, reading)
         elif isinstance(reading, Handed) and self._presence is not None:
             self._verdicts.add(transaction)
             self._presence.take(transaction, request, reading.target, trunk, source.hop)
+        elif isinstance(reading, Registered) and self._endpoints is not None:
+            if isinstance(source.channel, Stream | WebStream):
+                source.channel.keep(self._endpoints.longest)
+            self._await(self._endpoints.register(reading), transaction, request, trunk)
         elif isinstance(reading, Offered) and isinstance(reading.event, Message | Composing | Receipt):
-            event = reading.event
-            if isinstance(event, Message) and event.id and self._ids_seen.repeats(event.id, self._clock.seconds()):
-                event = evolve(event, id="")  # MSG-5: the core makes one of its own
-            trunk = self._trunks[event.peer if isinstance(event, Receipt) else event.lane]
-            if not isinstance(event, Receipt):
-                self._sender.habits.wrote(event.origin.address, request.get("Content-Type"), request.get("Accept"))
-            self._verdicts.add(transaction)
-            verdict = defer.maybeDeferred(self._intake.offer, event)
-            verdict.addCallback(self._decided, transaction, request, trunk)
-            verdict.addErrback(self._undecided, transaction, request)
+            self._offer(reading.event, transaction, request)
 
-    def _decided(self, verdict: Verdict, transaction: ServerTransaction, request: Request,
+    def _judge(self, transaction: ServerTransaction, request: Request) -> _Judgement:
+        merged = self._merged.is_merged(request, transaction)
+        if request.method == "CANCEL" and self._table.invite_of(request) is not None:
+            return _CANCELLED
+        peer = transaction.peer
+        reading = self._uas.judge(request, peer.source.hop, self._clock.seconds(), merged, trunk=peer.trunk)
+        # SIP-92: nothing new is begun.  What presence still has to hear (a NOTIFY, whose refusal would end its
+        # subscription) and whoever registers are no work for later.
+        return _UNAVAILABLE if isinstance(reading, Offered) and not self.running else reading
+
+    def _offer(self, event: Message | Composing | Receipt, transaction: ServerTransaction, request: Request) -> None:
+        if isinstance(event, Message) and event.id and self._ids_seen.repeats(event.id, self._clock.seconds()):
+            event = evolve(event, id="")  # MSG-5: the core makes one of its own
+        trunk = self._trunks[event.peer if isinstance(event, Receipt) else event.lane]
+        if not isinstance(event, Receipt):
+            self._sender.habits.wrote(event.origin.address, request.get("Content-Type"), request.get("Accept"))
+        self._await(defer.maybeDeferred(self._intake.offer, event), transaction, request, trunk)
+
+    def _await(self, verdict: defer.Deferred[Verdict] | defer.Deferred[Status | Refused],
+               transaction: ServerTransaction, request: Request, trunk: TrunkSettings) -> None:
+        """Answer a request when its fate is known."""
+        self._verdicts.add(transaction)
+        verdict.addCallback(self._decided, transaction, request, trunk)
+        verdict.addErrback(self._undecided, transaction, request)
+
+    def _decided(self, verdict: Verdict | Status, transaction: ServerTransaction, request: Request,
                  trunk: TrunkSettings) -> None:
-        verdict = staggered(verdict, self._ids)
-        self._respond(transaction, request, status_of_verdict(verdict, trunk, self._uas.host))
+        if not isinstance(verdict, Status):
+            verdict = status_of_verdict(staggered(verdict, self._ids), trunk, self._uas.host)
+        self._respond(transaction, request, verdict)
 
     def _undecided(self, fault: Fault, transaction: ServerTransaction, request: Request) -> None:
         self._log.failure("No verdict on a request", fault)
-        self._respond(transaction, request, _OUR_FAULT)
+        self._respond(transaction, request, OUR_FAULT)
 
     def _respond(self, transaction: ServerTransaction, request: Request, status: Status) -> None:
         self._reply(transaction, respond(request, status))

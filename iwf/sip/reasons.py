@@ -39,6 +39,9 @@ class Status:
     """Nobody who is known here gets such an answer; too many of them, and there are none (SIP-91)."""
 
 
+OUR_FAULT = Status(500, "Server Internal Error")
+
+
 @frozen
 class _Meaning:
     """What a status code says, in neutral words."""

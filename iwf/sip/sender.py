@@ -53,8 +53,8 @@ class _Delivery:
     """The target that is tried now has said something."""
     ref: str = ""
     """The reference of receipts for the request; empty where none were asked for."""
-    again: bool = False
-    """It was refused in the form it had first (RCPT-2)."""
+    form: int = 0
+    """How many forms of it were refused (RCPT-2, MSG-23)."""
     request: Request | None = None
     """As it was sent last."""
     rounds: int = 0
@@ -89,7 +89,7 @@ class Sender:
                        and is_address(trunk.next_hop.host)}
         tls = any(trunk.next_hop is not None and trunk.next_hop.transport == "tls" for trunk in settings.trunks)
         self.locator = Locator(names, ids, *reachable(settings.listen, tls))
-        self.accounts = Accounts(settings, client, self.locator, ids, clock, self.via, log)
+        self.accounts = Accounts(settings, client, self.locator, ids, clock, self.via, transports.hold, log)
         self._resting = Resting()
         self.keeper = Keeper(settings, transports, client, self.locator, self.via, self._resting, ids, clock, log)
         self.habits = Habits()
@@ -157,7 +157,7 @@ class Sender:
                 raise
             return self._attempt(delivery)
         item = delivery.item
-        request = write(item, delivery.trunk, self._settings, via, self.habits, delivery.again)
+        request = write(item, delivery.trunk, self._settings, via, self.habits, delivery.form)
         if not isinstance(request, Failure):
             delivery.ref = ref_of_request(item, request)
             request = self.accounts.introduced(request, delivery.trunk)
@@ -203,7 +203,7 @@ class Sender:
         if response.status in (401, 407) and self._again(transaction, delivery, response):
             return
         if delivery.request is not None and has_other_form(delivery.item, delivery.request, response, self.habits):
-            delivery.rest, delivery.again = (transaction.peer, *delivery.rest), True
+            delivery.rest, delivery.form = (transaction.peer, *delivery.rest), delivery.form + 1
             self._attempt_again(transaction, delivery)
             return
         if response.status >= 300:

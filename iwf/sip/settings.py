@@ -220,6 +220,8 @@ class PresenceSettings:
     """How long the answer to a question for the present state may take (PRES-28)."""
     max_watchers: int = 20_000
     """Dialogs of SIP watchers at the same time."""
+    tune_as_note: bool = False
+    """Whether SIP users are told in words what somebody listens to (RICH-3)."""
 
 
 @frozen

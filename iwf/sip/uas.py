@@ -18,9 +18,9 @@ from iwf.sip.address import SCHEMES, NoImage, address_of_uri, without_own_port
 from iwf.sip.auth.gate import Gate
 from iwf.sip.messaging.content import ACCEPT_ENCODING
 from iwf.sip.messaging.pager import read_message
-from iwf.sip.presence.headers import ALLOW_EVENTS, PIDF
+from iwf.sip.presence.headers import ALLOW_EVENTS, PIDF, WINFO, event_of
 from iwf.sip.reasons import ACCEPT, ALLOW, Status, status_of_failure
-from iwf.sip.registration.registrar import EXTENSIONS, Registrar, unsupported
+from iwf.sip.registration.registrar import EXTENSIONS, Registered, Registrar, unsupported
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.message import Request, Response, response_to
@@ -52,6 +52,8 @@ def receive(request: Request, source: Hop, settings: SipSettings, now: float, na
     reading = UserAgentServer(settings).judge(request, source, now, names=names)
     if isinstance(reading, Handed):
         return Ignored("presence; what becomes of it depends on what is known of its dialog", ("SIP-30",))
+    if isinstance(reading, Registered):
+        reading = reading.status
     if not isinstance(reading, Status):
         return reading
     octets = respond(marked(request, source), reading).to_bytes()
@@ -177,7 +179,8 @@ class UserAgentServer:
             return Status(error.status, error.reason, rules=("SIP-12",))
 
     def judge(self, request: Request, source: Hop, now: float, merged: bool = False,
-              names: Collection[str] = (), trunk: TrunkSettings | None = None) -> Offered | Status | Ignored | Handed:
+              names: Collection[str] = (), trunk: TrunkSettings | None = None
+              ) -> Offered | Status | Ignored | Handed | Registered:
         """SIP-30, steps 3 to 9; parsing and transactions come before.
 
         Never raises for a request that passed :func:`~iwf.sip.syntax.message.validate`.
@@ -199,7 +202,7 @@ class UserAgentServer:
         except SipSyntaxError as error:
             return Status(error.status, error.reason, rules=("SIP-12",))
 
-    def _register(self, request: Request, source: Hop, now: float, merged: bool) -> Status:
+    def _register(self, request: Request, source: Hop, now: float, merged: bool) -> Status | Registered:
         """SIP-81, XMPP-60: RFC 3261 10.3; who he is has been settled."""
         home = self._settings.registrar
         assert home is not None and self.registrar is not None
@@ -237,6 +240,8 @@ class UserAgentServer:
         if request.method == "PUBLISH":
             # RFC 3903 6: it is for the publisher's own address, which is no image of ours.
             target = _named(request.uri)
+        elif not request.to.tag and _is_about_watchers(request):
+            target = _named(request.uri)                             # RFC 3857: the subscriber's own, too
         elif not request.to.tag:
             target = self._target(request, trunk, trunk.allow_sips and source.transport in SECURE)
         if isinstance(target, Status):
@@ -317,6 +322,11 @@ def _presence_methods(settings: SipSettings) -> tuple[str, ...]:
     home = settings.registrar
     publishing = any(trunk.publish_in for trunk in settings.trunks) or (home is not None and home.publish_in)
     return ("SUBSCRIBE", "NOTIFY", "PUBLISH") if publishing else ("SUBSCRIBE", "NOTIFY")
+
+
+def _is_about_watchers(request: Request) -> bool:
+    event = event_of(request)
+    return event is not None and event.package == WINFO
 
 
 def _named(uri: Uri) -> Address | Status:

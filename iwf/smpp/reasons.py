@@ -9,7 +9,7 @@ from attrs import evolve
 
 from iwf.mapping.model import Failure, Reason
 from iwf.smpp.wire import constants as c
-from iwf.smpp.wire.pdu import MessageResp, Pdu, tlv, tlv_number
+from iwf.smpp.wire.pdu import Pdu, tlv, tlv_number, tlvs_of
 
 
 class MessageState(IntEnum):
@@ -108,7 +108,7 @@ def failure_of_answer(answer: Pdu) -> Failure:
     :param answer: a response that says no; a generic_nack with status 0 is one.
     """
     failure = failure_of_status(answer.status or c.RUNKNOWNERR)
-    tlvs = answer.body.tlvs if isinstance(answer.body, MessageResp) else ()
+    tlvs = tlvs_of(answer.body)
     if not tlvs:
         return failure
     reason = tlv_number(tlvs, c.TLV_DELIVERY_FAILURE_REASON)

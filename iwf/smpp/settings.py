@@ -25,7 +25,8 @@ class Profile:
     unknown_is_international: bool = False
     """TON 0 with 8 to 15 digits is read as international (ADDR-39)."""
     ask_receipts: bool = True
-    """Set registered_delivery 1 on every text, so that a failure comes back (SMS-17)."""
+    """Set registered_delivery 1 on every text, so that a failure comes back; otherwise on those whose
+    senders want to hear of them (SMS-17)."""
     max_segments: int = 10
     long_texts: str = "udh"
     """How a text of several parts is sent: ``udh``, ``sar`` or ``payload`` (SMS-34)."""

@@ -11,6 +11,7 @@ from iwf.edge import Answered, Offered, Reading
 from iwf.mapping.charset.coding import decoded, lf_text
 from iwf.mapping.charset.gsm import unpacked
 from iwf.mapping.model import (
+    NOTHING,
     Address,
     Body,
     Composing,
@@ -24,18 +25,19 @@ from iwf.mapping.model import (
     Party,
     Reason,
     Report,
+    Want,
 )
 from iwf.smpp.numbers import address_of_sme, sme_of_source, sme_of_target
 from iwf.smpp.reasons import WORDS
 from iwf.smpp.receipts import read_receipt, receipt_of
 from iwf.smpp.settings import LinkSettings, Profile
 from iwf.smpp.text.coding import NotText, coding_of, is_packed, message_class
-from iwf.smpp.text.header import UDHI, BadHeader, Part, UserData, read_user_data, valid
-from iwf.smpp.text.segments import MOST_PARTS, Encoded, TooLong
+from iwf.smpp.text.header import MOST_PARTS, UDHI, BadHeader, Part, UserData, read_user_data, sar_part
+from iwf.smpp.text.segments import Encoded, TooLong
 from iwf.smpp.text.segments import encode as encode_text
 from iwf.smpp.wire import constants as c
 from iwf.smpp.wire.codec import encode
-from iwf.smpp.wire.pdu import Pdu, ShortMessage, Sme, Tlvs, response, tlv, tlv_number
+from iwf.smpp.wire.pdu import Pdu, ShortMessage, Sme, Tlvs, response, tlv
 
 _DAY = 86400
 # SMS-16: more days than this carry over badly in some SMSCs.
@@ -46,6 +48,10 @@ _LONGEST_VALIDITY = 63 * 7 * _DAY
 # protocol_id of SIM data download (3GPP TS 23.040 9.2.3.9, SMS-23)
 _SIM_DATA_DOWNLOAD = 0x7F
 _SIM_CLASS = 2
+
+# Bits 3 and 2 of registered_delivery: the acknowledgements that the phone's user asks for (5.2.17).
+_WANTED = (NOTHING, frozenset({Want.DELIVERED}), frozenset({Want.DISPLAYED}),
+           frozenset({Want.DELIVERED, Want.DISPLAYED}))
 
 
 # ---------------------------------------------------------------- from the SMSC
@@ -87,7 +93,7 @@ def _text_reading(pdu: Pdu, message: ShortMessage, data: UserData, coding: str, 
         return _answer(pdu, c.RX_R_APPN, "no usable source address", "ADDR-39")  # ADDR section 9
     if target is None:
         return _answer(pdu, c.RX_P_APPN, "no usable destination address", "ADDR-39")
-    part = data.part or _sar_part(message.tlvs)
+    part = data.part or sar_part(message.tlvs)
     octets = data.octets
     if is_packed(message.data_coding, link.profile):
         octets = unpacked(octets, data.fill, is_end=part is None or part.number == part.total)
@@ -117,19 +123,8 @@ def _message_of(
         key=key,
         lane=link.lane,
         hold=link.deliver_hold,
+        wants=_WANTED[message.registered_delivery >> 2 & 0b11],
     )
-
-
-def _sar_part(tlvs: Tlvs) -> Part | None:
-    """Which part this is by TLVs (SMS-35); None without all three of them."""
-    if not tlvs:
-        return None
-    numbers = [tlv_number(tlvs, tag) for tag in (
-        c.TLV_SAR_MSG_REF_NUM, c.TLV_SAR_TOTAL_SEGMENTS, c.TLV_SAR_SEGMENT_SEQNUM)]
-    reference, total, number = numbers
-    if reference is None or total is None or number is None or total > MOST_PARTS:
-        return None
-    return valid(Part(reference, total, number, "sar"))
 
 
 def _is_for_the_sim(message: ShortMessage) -> bool:
@@ -268,7 +263,7 @@ def _submission_of_message(
         source, destination, text,
         validity_period=validity_period(expires_at, now),
         priority_flag=_priority(message.urgency, profile),
-        registered_delivery=int(profile.ask_receipts),
+        registered_delivery=int(profile.ask_receipts or bool(message.wants)),
         service_type=profile.service_type,
         reference=message.serial,
         tells_more=profile.more_messages,

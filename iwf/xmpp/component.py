@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from attrs import define
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.endpoints import clientFromString
@@ -18,8 +17,12 @@ from twisted.words.protocols.jabber.error import StreamError
 from twisted.words.protocols.jabber.xmlstream import STREAM_ERROR_EVENT
 
 from iwf import __version__
-from iwf.edge import IIntake, ILanes, IMemory
+from iwf.edge import IInsight, IIntake, ILanes, IMemory, IReach
 from iwf.ids import Ids
+from iwf.xmpp.backoff import ALARMING, Backoff
+from iwf.xmpp.client.accounts import Accounts
+from iwf.xmpp.client.dialing import Dialer, Names
+from iwf.xmpp.commands.office import Office
 from iwf.xmpp.elements import Component, component_of
 from iwf.xmpp.handler import ComponentHandler
 from iwf.xmpp.settings import ComponentSettings, XmppSettings
@@ -28,33 +31,6 @@ from iwf.xmpp.wokkel_door import StreamManager, component_factory
 
 HANDSHAKE_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 2.0
-
-_ALARMING = frozenset({"conflict", "not-authorized"})
-
-
-@define
-class Backoff:
-    """How long to wait before the next connection (XMPP-4)."""
-
-    ids: Ids
-    _attempts: int = 0
-
-    def succeeded(self) -> None:
-        """A stream has been authenticated."""
-        self._attempts = 0
-
-    def delay_after(self, condition: str) -> float:
-        """Seconds to wait after a connection ended.
-
-        :param condition: of the stream error; empty when there was none.
-        """
-        delay = min(60.0, 2.0**self._attempts)
-        self._attempts = min(self._attempts + 1, 6)
-        if condition in _ALARMING:
-            # XMPP-4: another instance, or a wrong secret; hurry does not help.
-            return max(30.0, delay) * self.ids.jitter(1.0, 1.25)
-        return delay * self.ids.jitter(0.75, 1.25)
-
 
 class ComponentConnection:
     """Connects one component, again and again.
@@ -73,6 +49,7 @@ class ComponentConnection:
         intake: IIntake,
         ids: Ids,
         memory: IMemory,
+        office: Office | None = None,
     ) -> None:
         self._clock = clock
         self._endpoint = endpoint
@@ -85,7 +62,7 @@ class ComponentConnection:
         self._closed: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
         self.handler = ComponentHandler(
-            component, settings, clock, intake, ids, memory, self._on_up, self._on_down
+            component, settings, clock, intake, ids, memory, self._on_up, self._on_down, office
         )
         self._factory = component_factory(
             settings.domain, settings.secret
@@ -168,7 +145,7 @@ class ComponentConnection:
 
     def _retry(self, why: str) -> None:
         delay = self._backoff.delay_after(self._condition)
-        report = self._log.critical if self._condition in _ALARMING else self._log.warn
+        report = self._log.critical if self._condition in ALARMING else self._log.warn
         report(
             "{lane} is down ({why}); connecting again in {delay:.0f} s",
             lane=self._lane, why=why, delay=delay,
@@ -182,10 +159,14 @@ class ComponentConnection:
 
 
 class XmppEdge(Service):
-    """All components of this gateway.
+    """All components of this gateway, and the users that it is logged in as.
 
     :param reactor: for time and connections.
     :param memory: has what earlier runs had remembered.
+    :param insight: what commands show; without it there are none.
+    :param names: the domain name system, by which servers of accounts are found; without it nobody can
+        enrol.
+    :param reach: what is behind the gateway; None: everything, always.
     """
 
     def __init__(
@@ -196,29 +177,39 @@ class XmppEdge(Service):
         lanes: ILanes,
         ids: Ids,
         memory: IMemory,
+        insight: IInsight | None = None,
+        names: Names | None = None,
+        reach: IReach | None = None,
     ) -> None:
         self._connections: list[ComponentConnection] = []
+        self._accounts: Accounts | None = None
+        if names is not None:
+            dialer = Dialer(reactor, names, settings.accounts, ids)
+            self._accounts = Accounts(settings.accounts, __version__, dialer, reactor, intake, lanes, ids, memory)
         for one in settings.components:
-            connection = ComponentConnection(
-                component_of(one, settings, __version__, reactor.seconds()),
-                one,
-                reactor,
-                clientFromString(reactor, one.connect),
-                intake,
-                ids,
-                memory,
-            )
+            component = component_of(one, settings, __version__, reactor.seconds())
+            office = None
+            if component.commands and insight is not None:
+                office = Office(component, reactor, intake, ids, memory, insight, self._accounts)
+            endpoint = clientFromString(reactor, one.connect)
+            connection = ComponentConnection(component, one, reactor, endpoint, intake, ids, memory, office)
             connection.handler.lane = lanes.attach(one.lane, connection.handler, keeps_order=True)
+            if reach is not None:
+                connection.handler.watch(reach)
             self._connections.append(connection)
 
     def startService(self) -> None:
-        """Begin to connect all components."""
+        """Begin to connect all components, and log everybody in."""
         super().startService()  # type: ignore[no-untyped-call]
         for connection in self._connections:
             connection.start()
+        if self._accounts is not None:
+            self._accounts.start()
 
     def stopService(self) -> Deferred[None]:
         """Let what is under way finish, then close all streams."""
         super().stopService()  # type: ignore[no-untyped-call]
-        stopping = DeferredList([connection.stop() for connection in self._connections])
-        return stopping.addCallback(lambda _: None)
+        stopping = [connection.stop() for connection in self._connections]
+        if self._accounts is not None:
+            stopping.append(self._accounts.stop())
+        return DeferredList(stopping).addCallback(lambda _: None)

@@ -39,6 +39,7 @@ from iwf.xmpp.extensions import (
 from iwf.xmpp.prompt import jid_of_prompt
 from iwf.xmpp.reasons import error_reply
 from iwf.xmpp.times import stamp_of_seconds
+from iwf.xmpp.xhtml import NS_XHTML_IM
 
 NS_INFO = "http://jabber.org/protocol/disco#info"
 NS_ITEMS = "http://jabber.org/protocol/disco#items"
@@ -48,6 +49,8 @@ NS_VERSION = "jabber:iq:version"
 NS_TIME = "urn:xmpp:time"
 NS_LAST = "jabber:iq:last"
 NS_GATEWAY = "jabber:iq:gateway"
+NS_REGISTER = "jabber:iq:register"
+NS_COMMANDS = "http://jabber.org/protocol/commands"
 
 # XMPP-16, 17: only what really works.
 GATEWAY_FEATURES = (
@@ -131,14 +134,17 @@ def add_caps(presence: Element, component: Component, of_image: bool) -> None:
 def features_of(component: Component, of_image: bool) -> tuple[str, ...]:
     """What images of a component, or the gateway itself, say of themselves (XMPP-16, XMPP-17)."""
     if not of_image:
-        return GATEWAY_FEATURES
+        if not component.commands:
+            return GATEWAY_FEATURES
+        return (*GATEWAY_FEATURES, NS_COMMANDS, *((NS_REGISTER,) if component.bridges == TEL else ()))  # XMPP-16
     if component.bridges == TEL:
         return PHONE_FEATURES  # RCPT-11
+    features = (*IMAGE_FEATURES, NS_XHTML_IM) if component.markup else IMAGE_FEATURES
     if not component.rich:
-        return IMAGE_FEATURES
+        return features
     nodes = PERSONAL_NODES + ((NS_PLACE,) if component.locates else ())
     # XEP-0163: who announces it gets the personal events of those who are subscribed to him.
-    return (*IMAGE_FEATURES, *(f"{node}+notify" for node in nodes))
+    return (*features, *(f"{node}+notify" for node in nodes))
 
 
 def _ver(component: Component, of_image: bool) -> str:

@@ -9,6 +9,7 @@ from typing import cast
 from attrs import frozen
 from twisted.words.xish.domish import Element
 
+from iwf.mapping.model import TEL
 from iwf.xmpp.jid import address_of_jid, prepared_domain
 from iwf.xmpp.settings import ComponentSettings, XmppSettings
 
@@ -50,9 +51,17 @@ class Component:
     """The keys of users and images who have consented that their location crosses (RICH-4)."""
     one_resource: bool = False
     """Whether users see one device of an image, without a name (PIDF-12)."""
+    is_user: bool = False
+    """Whether it is no component, but one user of the domain (see :mod:`iwf.xmpp.client`)."""
+    commands: bool = False
+    """Whether there are commands to be given (XMPP-33)."""
+    admins: frozenset[str] = frozenset()
+    """The keys of those who may give the operator's."""
     version: str = ""
     started: float = 0.0
     """UTC seconds."""
+    notice: str = ""
+    """What is wrong behind the gateway at the moment, for people to read (XMPP-22)."""
 
 
 def component_of(
@@ -75,6 +84,9 @@ def component_of(
         rich=settings.rich,
         locates=frozenset(address_of_jid(jid).bare().key for jid in settings.location),
         one_resource=settings.one_resource,
+        # Users' commands are about phones; where there are none, only an administrator finds any.
+        commands=settings.commands and (settings.bridges == TEL or bool(settings.admins)),
+        admins=frozenset(address_of_jid(jid).bare().key for jid in settings.admins),
         version=version,
         started=now,
     )

@@ -15,7 +15,8 @@ from iwf.mapping.model import (
     Report,
     Verdict,
 )
-from iwf.xmpp.elements import NS_COMPONENT, attribute, component_of, octets_of
+from iwf.xmpp.disco import NS_COMMANDS, NS_REGISTER
+from iwf.xmpp.elements import NS_COMPONENT, attribute, children, component_of, octets_of
 from iwf.xmpp.envelope import Unwritable
 from iwf.xmpp.jid import JidFault, address_of_jid
 from iwf.xmpp.presence.answers import answer_verdict
@@ -48,6 +49,8 @@ class Explainer:
             domain = attribute(element, "to").partition("/")[0].rpartition("@")[2].lower()
         component = next((one for one in self._components if one.domain == domain),
                          self._components[0])
+        if component.commands and any(one.uri in (NS_COMMANDS, NS_REGISTER) for one in children(element)):
+            return Ignored("a command or a registration: what it does is known to the daemon alone", ("XMPP-33",))
         return read(element, component, now)
 
     def answer(self, octets: bytes, verdict: Verdict) -> bytes:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure as TwistedFailure
 from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
-from iwf.edge import Answered, Ignored, IIntake, ILane, IMemory, IOutlet, Offered, Reading
+from iwf.edge import Answered, Ignored, IIntake, ILane, IMemory, IOutlet, IReach, Offered, Reading
 from iwf.ids import Ids
 from iwf.mapping.model import (
     Accepted,
@@ -34,6 +34,8 @@ from iwf.mapping.model import (
 )
 from iwf.xmpp import stanzas
 from iwf.xmpp.barrier import Barrier, Outcome, State
+from iwf.xmpp.commands.counters import counters_of
+from iwf.xmpp.commands.office import Office
 from iwf.xmpp.elements import NS_PING, Component, add, attribute, make, octets_of
 from iwf.xmpp.entries import Entries, Entry
 from iwf.xmpp.envelope import Unwritable
@@ -57,6 +59,8 @@ _TOO_BIG = Failure(Reason.TOO_BIG, text="the message is too large")
 class ComponentHandler(XMPPHandler):  # type: ignore[misc]
     """The traffic of one component.
 
+    :param office: does what commands and registrations ask for; None where there are none.
+
     :ivar lane: the engine's side, set once before the first stream.
     :ivar when_up: called when a stream has been authenticated.
     :ivar when_down: called when a connection has ended, whatever state it was in.
@@ -75,6 +79,7 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         memory: IMemory,
         when_up: Callable[[], None],
         when_down: Callable[[], None],
+        office: Office | None = None,
     ) -> None:
         super().__init__()
         self._component = component
@@ -95,7 +100,12 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         self._drain: Deferred[None] | None = None
         self._offers = Offers(intake, self._hold, self._check_drained)
         self._typist = Typist(component, clock, intake, self._answer)
+        self._counters = counters_of(component, office, clock, ids, self._answer) if office is not None else ()
         self._attendant = Attendant(component, clock, self._offers.offer, memory, self._answer)
+
+    def watch(self, reach: IReach) -> None:
+        """Tell users whether those behind the gateway can be reached (XMPP-22)."""
+        self._attendant.watch(reach)
 
     # --- the life of a stream (wokkel) -----------------------------------------------------------
 
@@ -322,9 +332,9 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
     def receive(self, element: Element) -> None:
         """Take one stanza from the stream.  Never raises: one bad stanza is not the stream's end."""
         try:
-            if element.name == "iq" and self._is_echo(element):
+            if element.name == "iq" and (self._is_echo(element) or self._takes(element)):
                 return
-            reading = stanzas.read(element, self._component, self._clock.seconds())
+            reading = stanzas.read(element, self._attendant.component, self._clock.seconds())
             self._act(element, reading)
         except Exception:  # noqa: BLE001 - the border: counted as ours, logged, the stream lives on
             self._log.failure("A stanza could not be handled")
@@ -348,6 +358,10 @@ class ComponentHandler(XMPPHandler):  # type: ignore[misc]
         if barrier.wants_ping():
             self._schedule_flush()
         return True
+
+    def _takes(self, iq: Element) -> bool:
+        """Whether it is about commands or registration, and was answered."""
+        return any(counter.takes(iq) for counter in self._counters)
 
     def _act(self, element: Element, reading: Reading) -> None:
         if isinstance(reading, Offered):

@@ -118,7 +118,8 @@ def error_reply(stanza: Element, component: Component, failure: Failure) -> Elem
 def add_error(stanza: Element, component: Component, failure: Failure) -> None:
     """Put ``<error/>`` into a stanza of type error (ERR-2, ERR-3)."""
     condition, type = error_of_failure(failure)
-    error = add(stanza, "error", type=type, by=component.spelling)
+    # RFC 6120 8.3.1: whoever has found the error; a user is known by the "from" alone.
+    error = add(stanza, "error", type=type, by="" if component.is_user else component.spelling)
     moved = failure.reason in (Reason.GONE, Reason.REDIRECTED)
     add(error, condition, legal_text(failure.elsewhere) if moved else "", NS_STANZAS)
     text = failure.text

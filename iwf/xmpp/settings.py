@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 @frozen
@@ -35,6 +35,40 @@ class ComponentSettings:
     location: tuple[str, ...] = ()
     """Bare JIDs."""
     one_resource: bool = False
+    commands: bool = False
+    """Users may give commands (XEP-0050)."""
+    admins: tuple[str, ...] = ()
+    """Bare JIDs of those who may give the operator's commands."""
+
+
+@frozen
+class Place:
+    """Where the clients of a domain connect."""
+
+    kind: str
+    """``starttls``, ``tls`` (from the first octet, XEP-0368) or ``plain`` (loopback only)."""
+    host: str
+    port: int
+
+
+@frozen
+class AccountsSettings:
+    """Client sessions for subscribers of phones."""
+
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Seal passwords, the newest first; without one nobody can enrol."""
+    domains: tuple[str, ...] = ("*",)
+    """Whose accounts may be enrolled: names, ``*.example`` or ``*``."""
+    ca: str = ""
+    """A file with the authorities that count, in PEM form; empty: those of the system."""
+    places: tuple[tuple[str, Place], ...] = ()
+    """By domain, where the domain name system is not to be asked."""
+    strangers: bool = False
+    """Texts of those who are not in the roster go to the phone as well."""
+    presence: str = "always"
+    """``always`` available, or only while the phone is ``logged-in`` at the service number."""
+    priority: int = 0
+    """Of the presence that is sent (RFC 6121 4.7.2.3)."""
 
 
 @frozen
@@ -42,3 +76,4 @@ class XmppSettings:
     """The whole XMPP section."""
 
     components: tuple[ComponentSettings, ...] = ()
+    accounts: AccountsSettings = AccountsSettings()

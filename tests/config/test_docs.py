@@ -10,12 +10,12 @@ import attrs
 
 from iwf.config import report, settings_of
 from iwf.config.registrar import AccountTable, RegistrarTable
+from iwf.config.smpp_tables import ProfileTable
 from iwf.config.tables import (
     ENTRIES,
     FileTable,
     NodeTable,
     PatienceTable,
-    ProfileTable,
     SipTable,
     SmppTable,
     Table,

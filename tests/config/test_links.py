@@ -84,6 +84,12 @@ class LinkTests(ConfigCase):
         self.assertEqual(self.problems(raw), [
             f"{PATH}.outbind.password: is required: give one of password, password_file, password_env"])
 
+    def test_order_needs_receipts(self) -> None:
+        """Who waits for receipts has to ask for them (SMS-17, SMS-50)."""
+        raw = good()
+        raw["smpp"]["link"][0].update(order="receipts", profile={"ask_receipts": False})
+        self.assertEqual(self.problems(raw), [f"{PATH}.order: waits for receipts, but ask_receipts is off"])
+
     def test_one_operator_one_form_of_ids(self) -> None:
         """Links of one operator must read his ids alike, and cannot share a port (SMS-42)."""
         raw = good()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import mkdtemp
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
@@ -20,7 +21,7 @@ from iwf.mapping.settings import Patience
 from iwf.mapping.turn import Turn
 from tests.engine.test_engine import CrashingStore, Daemon, _Crash
 from tests.mapping.test_fragments import part
-from tests.support.sample import LANE_M, LINK, from_ben_to_phone, from_phone
+from tests.support.sample import GATEWAY, LANE_M, LINK, from_ben_to_phone, from_phone
 
 WAIT = Patience().reassembly
 
@@ -158,6 +159,20 @@ class CrowdTests(SynchronousTestCase):
         [verdict] = verdicts
         assert isinstance(verdict, Refused)
         self.assertEqual((verdict.failure.reason, verdict.failure.permanent), (Reason.CONGESTED, False))
+
+
+    def test_too_fast(self) -> None:
+        """Parts count like texts: who sends too many is refused for now, and the refused one is not lost (LOOP-6)."""
+        daemon = Daemon(gateway=evolve(GATEWAY, max_rate=1.0, max_burst=2))
+        daemon.offer(from_ben_to_phone())
+        verdicts = [verdict for number, text in enumerate("abc", 1)
+                    for verdict in daemon.offer(part(number, text, total=3))]
+        self.assertEqual([type(verdict) for verdict in verdicts], [Taken, Taken, Refused])
+        assert isinstance(verdicts[2], Refused)
+        self.assertEqual((verdicts[2].failure.reason, verdicts[2].failure.permanent), (Reason.TOO_FAST, False))
+        daemon.clock.advance(2)
+        daemon.offer(part(3, "c", total=3))
+        self.assertEqual([payload.text for payload in daemon.take(LANE_M) if isinstance(payload, Message)], ["abc"])
 
 
 class StoreTests(SynchronousTestCase):

@@ -21,7 +21,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, globalLogPublisher
 
 from iwf.ids import Ids
-from iwf.mapping.model import Accepted, Failure, Reason, Refused, Rejected, Taken
+from iwf.mapping.model import Accepted, Failure, Fragment, Message, Reason, Receipt, Refused, Rejected, Taken
 from iwf.smpp.esme import SmppEdge
 from iwf.smpp.settings import Profile, SmppSettings
 from iwf.smpp.simulator.phones import Phones
@@ -171,12 +171,14 @@ class _EsmeUnderFire:
         result.addCallback(self._results.append)
 
     def _judge(self) -> int:
+        """Give the verdicts; how many of them the SMSC waits for: an alert_notification has no answer."""
+        events, self._intake.events = self._intake.events, []
         verdicts, self._intake.verdicts = self._intake.verdicts, []
         for verdict in verdicts:
             good = self._run.chance(0.8)
             verdict.callback(Taken("d") if good else Refused(Failure(Reason.UNKNOWN_RECIPIENT)))
             self._run.counts["offered"] += 1
-        return len(verdicts)
+        return sum(isinstance(event, Message | Fragment | Receipt) for event in events)
 
     def _written(self, transport: Transport) -> list[tuple[int, int]]:
         written = heads(transport.value())

@@ -287,7 +287,7 @@ class PhoneTests(SynchronousTestCase):
             out = Core().sent(from_phone("4455", text))
             self.assertEqual((out.target.key, out.text), (key, "hello"))
         for text in ("hello", "TO ben@xmpp.example", "TO ben hello", "TO ben@far.example hi", ""):
-            self.assertEqual(Core().reason(from_phone("4455", text)), Reason.UNKNOWN_RECIPIENT, text)
+            self.assertEqual(Core().sent(from_phone("4455", text)).target, PHONE, text)
 
     def test_answer_to_a_command(self) -> None:
         """Who was written to through the service number answers from the number that was leased

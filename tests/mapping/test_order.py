@@ -90,6 +90,17 @@ class OrderTests(SynchronousTestCase):
         phone.news("r1", Outcome.DELIVERED)
         self.assertEqual(phone.texts(), ["one", "two"])
 
+    def test_at_one_moment(self) -> None:
+        """Texts that come at the same moment leave in the order in which they came (SMS-50)."""
+        phone = Phone()
+        texts = [f"number {n}" for n in range(12)]
+        for text in texts:
+            phone.see(phone.turn(from_ben_to_phone(text, id=text)))
+        for n in range(len(texts)):
+            phone.take(phone.items[n], f"r{n}")
+            phone.news(f"r{n}", Outcome.DELIVERED)
+        self.assertEqual(phone.texts(), texts)
+
     def test_receipt_first(self) -> None:
         """It also leaves when the receipt overtakes the operator's answer (SMS-41)."""
         phone = Phone()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,15 +12,17 @@ from twisted.words.xish.domish import Element
 from iwf.config import Settings, settings_of, with_secret
 from iwf.ids import Ids
 from iwf.service import Daemon
-from iwf.sip.syntax.message import Request, Response, parse_message, response_to
+from iwf.sip.syntax.message import Request
 from iwf.smpp.reasons import MessageState
 from iwf.smpp.settings import Profile
-from iwf.smpp.simulator.handset import Fate, Handset
+from iwf.smpp.simulator.handset import Fate
 from iwf.smpp.text.coding import decode
 from iwf.smpp.wire.pdu import ShortMessage, Sme
+from tests.scenarios.company import Phones, SipUsers, Watchers, uri_user
 from tests.scenarios.host import Host
 from tests.scenarios.stage import (
     NORMALLY,
+    ONCE,
     SILENT,
     SIP,
     SMS,
@@ -35,7 +37,7 @@ from tests.scenarios.stage import (
     configured,
     plain_uri,
 )
-from tests.support.sip_peer import SipPeer
+from tests.support.seen import State, View
 from tests.support.world import CONFIGURATION, PEER_PORT, SIP_PORT, SMSC_PORT, XMPP_PORT, World
 from tests.support.xmpp_server import NS, condition_of, error_of
 
@@ -56,47 +58,6 @@ def settings(options: Mapping[str, str]) -> Settings:
 
 
 _T = TypeVar("_T")
-
-
-class _SipUsers(SipPeer):
-    """Users behind one socket, each with an answer of his own."""
-
-    def __init__(self, gateway: tuple[str, int]) -> None:
-        super().__init__(gateway)
-        self.codes: dict[str, int] = {}
-        """By user; 0: no answer.  Others are not found."""
-        self.taken: list[Request] = []
-        """What was answered with 2xx, without repetitions."""
-
-    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
-        message = parse_message(datagram)
-        if isinstance(message, Response):
-            self.responses.append(message)
-            return
-        code = self.codes.get(message.uri.user or "", 404)
-        repeated = any(old.top_via == message.top_via for old in self.requests)
-        self.requests.append(message)
-        if code and code < 300 and not repeated:
-            self.taken.append(message)
-        if code:
-            self.write(response_to(message, code, "Answer", "far").to_bytes(), addr)
-
-
-class _Phones(Handset):
-    """Phones, each with a fate of its own for what comes to it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fates: dict[str, Fate] = {}
-
-    def fate_of(self, message: ShortMessage) -> Fate:
-        return self.fates.get(message.destination.number, Fate())
-
-    def take(self, message: ShortMessage) -> Fate:
-        fate = self.fate_of(message)
-        if fate == Fate():
-            self.received.append(message)
-        return fate
 
 
 class _World(World):
@@ -155,15 +116,16 @@ class MemoryStage(Stage):
 
     async def begin(self, cast: Mapping[str, Actor], options: Mapping[str, str]) -> None:
         self._cast = cast
-        self._phones = _Phones()
+        self._phones = Phones()
         self._world = world = _World(settings(options), handset=self._phones)
         world.xmpp.domain = XMPP_DOMAIN
         world.xmpp.users = {actor.user for actor in cast.values() if actor.world == XMPP and actor.exists}
         self._stop_sip()
-        self._users = world.peer = _SipUsers(("127.0.0.1", SIP_PORT))
-        self._users.codes = {self._uri_user(actor): 200 for actor in cast.values()
+        self._users = world.peer = SipUsers(("127.0.0.1", SIP_PORT))
+        self._users.codes = {uri_user(actor): 200 for actor in cast.values()
                              if actor.world == SIP and actor.exists}
         world.start_peer()
+        self._watchers = Watchers(cast, world.xmpp, self._users, world.network)
         world.settle(1)
 
     async def connected(self) -> None:
@@ -230,16 +192,34 @@ class MemoryStage(Stage):
         elif answers == [0] * count:
             saying.taken = True
 
+    # -- presence
+
+    async def relate(self, verb: str, actor: Actor, other: Actor) -> None:
+        self._watchers.relate(verb, actor, other)
+
+    async def appear(self, actor: Actor, state: State) -> None:
+        self._watchers.appear(actor, state)
+
+    def asking(self, actor: Actor) -> Collection[str]:
+        return self._watchers.of(actor).asking
+
+    def views(self, actor: Actor, other: Actor) -> Mapping[str, View | None]:
+        return self._watchers.views(actor, other)
+
+    def watchers(self, actor: Actor) -> Sequence[str]:
+        return self._watchers.watchers(actor)
+
     # -- how actors answer
 
     async def behave(self, actor: Actor, answer: str) -> None:
         if actor.world == SIP:
             code = {NORMALLY: "200", SILENT: "0"}.get(answer, answer)
-            self._users.codes[self._uri_user(actor)] = int(code)
+            self._users.codes[uri_user(actor)] = int(code)
         elif actor.world == XMPP:
             self._answers[actor.native] = "" if answer == NORMALLY else answer
         else:
-            self._phones.fates[actor.user.lstrip("+")] = _fate(answer)
+            fates = self._phones.once if answer.endswith(ONCE) else self._phones.fates
+            fates[actor.user.lstrip("+")] = _fate(answer.removesuffix(ONCE))
 
     async def change(self, verb: str, peer: str) -> None:
         if verb == "kill":
@@ -257,11 +237,15 @@ class MemoryStage(Stage):
             self._running.add(peer)
             {XMPP: world.start_xmpp, SIP: world.start_peer, SMS: world.start_smsc,
              "iwf": world.start_daemon}[peer]()
+            if peer == XMPP:
+                self._watchers.start_xmpp()
+            self._watchers.is_sip_up = SIP in self._running
             return
         self._running.discard(peer)
         if peer == "iwf":
             (world.stop_daemon if verb == "stop" else world.host.cut)()
         elif peer == SIP:
+            self._watchers.is_sip_up = False
             self._stop_sip()
         elif peer == XMPP:
             if verb == "stop":
@@ -277,6 +261,7 @@ class MemoryStage(Stage):
     # As World does it, but without time going by: a kill may come amidst other events.
 
     def _stop_xmpp(self) -> None:
+        self._watchers.stop_xmpp()
         self._world.network.listeners["127.0.0.1", XMPP_PORT].stopListening()
         self._abort(XMPP_PORT)
 
@@ -351,9 +336,6 @@ class MemoryStage(Stage):
             octets = b"".join(parts[n].short_message[6:] for n in sorted(self._parts.pop(key)))
         self.tell(self._named(SMS, f"+{message.destination.number}"),
                   Heard(source, decode(octets, message.data_coding, Profile())))
-
-    def _uri_user(self, actor: Actor) -> str:
-        return actor.native.removeprefix("sip:").rpartition("@")[0]
 
 
 def _fate(answer: str) -> Fate:

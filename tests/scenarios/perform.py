@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from tests.scenarios.balance import Balance
 from tests.scenarios.play import Behave, Change, NothingLost, Play, PlayError, Step, Talk, Wait
-from tests.scenarios.stage import SMS, Actor, Failed, Heard, Incoming, Saying, Stage
+from tests.scenarios.stage import SERVICE, SMS, XMPP, Actor, Failed, Heard, Incoming, Saying, Stage
+from tests.scenarios.watching import Appear, Ask, Asked, Sees, Watched, Watching
+from tests.support.seen import described
 
 STEP = 0.05
 """Seconds between two looks at the inboxes."""
+LOOKS = 3
+"""In a row, in which what is seen must be right: something may be on its way that makes it wrong."""
 AFTERMATH = 0.3
 """Seconds after the last line in which nothing more may be heard."""
 
@@ -52,8 +56,10 @@ class _Performance:
             await self._stage.change(step.verb, step.peer)
         elif isinstance(step, Wait):
             await (self._stage.connected() if step.seconds is None else self._stage.pause(step.seconds))
-        else:
+        elif isinstance(step, NothingLost):
             await self._nothing_is_lost(step)
+        else:
+            await self._watch(step)
 
     # -- saying
 
@@ -71,14 +77,17 @@ class _Performance:
         """Where a message goes; a phone that knows no number yet asks the service number (ADDR-50)."""
         target = self._play.cast.get(other)
         if target is None:
-            return other.removeprefix("tel:"), text
-        if sender.world != SMS or target.world == SMS:
+            return self._written(other), text
+        if sender.world != SMS:
             return target.seen_in(sender.world), text
         number = self._numbers.get((sender.name, target.name))
         if number is not None:
             return number, text
-        native = target.native if target.world == "sip" else f"xmpp:{target.native}"
+        native = f"xmpp:{target.native}" if target.world == XMPP else target.native
         return self._stage.service_number, f"TO {native} {text}"
+
+    def _written(self, address: str) -> str:
+        return self._stage.service_number if address == SERVICE else address.removeprefix("tel:")
 
     # -- hearing
 
@@ -124,7 +133,10 @@ class _Performance:
         if not talk.other:
             return True
         actor = self._play.cast.get(talk.other)
-        expected = talk.other.removeprefix("tel:") if actor is None else actor.seen_in(self._world(talk))
+        world = self._world(talk)
+        expected = self._written(talk.other) if actor is None else actor.seen_in(world)
+        if actor is not None and actor.world == world == SMS:
+            expected = ""  # phones know each other by numbers of ours (SMS-63)
         if isinstance(incoming, Failed):
             return not incoming.about or not expected or incoming.about == expected
         if expected:
@@ -140,6 +152,40 @@ class _Performance:
 
     def _world(self, talk: Talk) -> str:
         return self._play.cast[talk.actor].world
+
+    # -- presence
+
+    async def _watch(self, step: Watching) -> None:
+        actor = self._play.cast[step.actor]
+        if isinstance(step, Appear):
+            await self._stage.appear(actor, step.state)
+            return
+        other = self._play.cast[step.other]
+        if isinstance(step, Ask):
+            await self._stage.relate(step.verb, actor, other)
+            return
+        deadline, looks = self._stage.now() + step.within, 0
+        while looks < LOOKS:
+            looks += 1
+            if wrong := self._not_so(step, actor, other):
+                if self._stage.now() >= deadline:
+                    raise PlayError(wrong)
+                looks = 0
+            await self._stage.pause(STEP)
+
+    def _not_so(self, step: Asked | Sees | Watched, actor: Actor, other: Actor) -> str:
+        """What is otherwise; empty when all is as the step says."""
+        address = other.seen_in(actor.world)
+        if isinstance(step, Asked):
+            asking = sorted(self._stage.asking(actor))
+            return "" if address in asking else f"{actor.name} is asked by {asking or 'nobody'}"
+        if isinstance(step, Watched):
+            count = list(self._stage.watchers(actor)).count(address)
+            return "" if count == step.count else f"{actor.name} has {count} dialogs for {other.name}"
+        views = self._stage.views(actor, other)
+        wrong = [f"{actor.name} sees {other.name} on {device}: {described(view)}"
+                 for device, view in sorted(views.items()) if view != step.view]
+        return "; ".join(wrong) if views else f"{actor.name} has no device that is there"
 
     # -- the balance
 

@@ -14,29 +14,45 @@
     carol <! 0x65                        the same, where it does not matter whom it is about
 
     nurse answers 480                    what she answers from now on; also: nothing, normally
+    carol answers EXPIRED once           what becomes of the next text to her
     stop xmpp                            also start, kill; xmpp, sip, sms, iwf
     wait 3 seconds
     wait for iwf                         until it is connected to all of its peers
     nothing is lost                      what was taken was heard, or its sender was told
 
+    romeo asks to see juliet             also: asks no more for, allows, refuses
+    juliet is asked by romeo             she has not answered
+    romeo is away "at lunch" on pc       from now on; also: online, chat, xa, dnd, offline
+    juliet sees romeo away "at lunch" on pc, online on phone
+    juliet sees romeo offline            she may see him, and none of his devices is there
+    juliet sees nothing of romeo         she may not
+    juliet is watched once by romeo      with one dialog (SIP users); also: no more
+
+What is seen is a state, which has come and stays, and not an event: each ``sees`` is about all devices of
+the one who is seen, and about each device of the one who sees, and may have ``within``.
+
 After the address may stand ``(thread t)``, ``(subject "Hi")``, ``* 20`` (twenty messages in which
 ``{n}`` is the number), ``as ADDRESS`` (what the receiver sees) and ``within 40 seconds``; after
 ``nothing is lost`` may stand ``repeats allowed`` and ``within``.  A thread that was heard under a name
-is written under the same name again.  Instead of a name, an address may be written.  A text is the
-rest of the line, or stands in double quotes, then perhaps with ``* 30`` to repeat it; ``\\n``, ``\\t``,
-``\\"``, ``\\\\`` and ``\\u{1f339}`` are escapes.  What is heard without being expected makes a play fail.
+is written under the same name again.  Instead of a name, an address may be written; ``service`` is the number
+that phones give commands to.  A text is the rest of the line, or stands in double quotes, then perhaps with
+``* 30`` to repeat it; ``\\n``, ``\\t``, ``\\"``, ``\\\\`` and ``\\u{1f339}`` are escapes.
+
+What is heard without being expected makes a play fail.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tests.scenarios.stage import CAST, PEERS, SECTIONS, SIP, SMS, XMPP, Actor
+from tests.scenarios.stage import CAST, ONCE, PEERS, SECTIONS, SERVICE, SIP, SMS, XMPP, Actor
+from tests.scenarios.watching import LINES, Watching
 
 PATIENCE = 10.0
 """Seconds that an expectation waits, where the play says nothing else."""
@@ -93,7 +109,7 @@ class NothingLost:
     within: float
 
 
-Step = Talk | Behave | Change | Wait | NothingLost
+Step = Talk | Behave | Change | Wait | NothingLost | Watching
 
 
 @frozen
@@ -127,7 +143,7 @@ _HEAD: Mapping[str, re.Pattern[str]] = {
     "actor": re.compile(rf"actor (\S+) on ({XMPP}|{SIP}|{SMS}) as (.+)"),
     "stranger": re.compile(rf"stranger (\S+) on ({XMPP}|{SIP})"),
 }
-_BEHAVE = re.compile(r"(\S+) answers (\S+)")
+_BEHAVE = re.compile(rf"(\S+) answers (\S+(?:{ONCE})?)")
 _CHANGE = re.compile(rf"(start|stop|kill) ({'|'.join(PEERS)})")
 _WAIT = re.compile(rf"wait (?:for iwf|({_NUMBER}) seconds?)")
 _LOST = re.compile(rf"nothing is lost(, repeats allowed)?(?: within ({_NUMBER}) seconds)?")
@@ -178,6 +194,7 @@ class _Reader:
             (_CHANGE, lambda match: Change(match[1], match[2])),
             (_WAIT, lambda match: Wait(float(match[1]) if match[1] else None)),
             (_LOST, lambda match: NothingLost(bool(match[1]), float(match[2] or PATIENCE))),
+            *((pattern, partial(make, known=self._actor_called)) for pattern, make in LINES),
         )
         for pattern, make in kinds:
             if match := pattern.fullmatch(line):
@@ -232,8 +249,11 @@ class _Reader:
             raise self._error(f"nobody is called {name}")
         return name
 
+    def _actor_called(self, name: str) -> Actor:
+        return self.cast[self._known(name)]
+
     def _other(self, name: str) -> str:
-        if name in self.cast or re.search(r"[@:]", name):
+        if name in self.cast or name == SERVICE or re.search(r"[@:]", name):
             return name
         raise self._error(f"neither an actor nor an address: {name}")
 

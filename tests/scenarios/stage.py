@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import quote
 
 from attrs import define, frozen
 
+from tests.support.seen import State, View
+
 XMPP, SIP, SMS, IWF = "xmpp", "sip", "sms", "iwf"
 PEERS = (XMPP, SIP, SMS, IWF)
 SILENT, NORMALLY = "nothing", "normally"
+ONCE = " once"
+"""Behind the state of a receipt: for the next text alone."""
+SERVICE = "service"
+"""In place of an actor: the number that phones give commands to."""
 
 # The domains of the founding draft's samples (ADDR section 3).
 XMPP_DOMAIN, SIP_DOMAIN = "xmppserver.com", "sipserver.com"
@@ -169,8 +175,28 @@ class Stage(ABC):
         """From now on, an actor answers messages like this.
 
         :param answer: ``normally``, ``nothing``, a SIP status code, an XMPP error condition, a
-            command_status or the state of a receipt.
+            command_status or the state of a receipt, that with :data:`ONCE` or without.
         """
+
+    @abstractmethod
+    async def relate(self, verb: str, actor: Actor, other: Actor) -> None:
+        """Something of presence between two actors: ``asks to see``, ``asks no more for``, ``allows``, ``refuses``."""
+
+    @abstractmethod
+    async def appear(self, actor: Actor, state: State) -> None:
+        """From now on, a device of an actor is like this."""
+
+    @abstractmethod
+    def asking(self, actor: Actor) -> Collection[str]:
+        """The addresses, in the world of the actor, of who wants to see him and has no answer."""
+
+    @abstractmethod
+    def views(self, actor: Actor, other: Actor) -> Mapping[str, View | None]:
+        """What an actor sees of another one, by his own devices that are there; None: he may not."""
+
+    @abstractmethod
+    def watchers(self, actor: Actor) -> Sequence[str]:
+        """Who looks at a SIP user, once for each of his dialogs."""
 
     @abstractmethod
     async def change(self, verb: str, peer: str) -> None:
@@ -192,10 +218,13 @@ SECTIONS = {
     "s2x_hold": "[[sip.trunk]]",
     "s2x_accept": "[[sip.trunk]]",
     "profile": "[[sip.trunk]]",
+    "notify_min": "[sip.presence]", "sub_expires": "[sip.presence]", "sub_idle": "[sip.presence]",
+    "patience.ask_again": "[node]",
     "deliver_ack": "[[smpp.link]]",
     "notify_phone": "[[smpp.link]]",
     "retry_unknown": "[[smpp.link]]",
     "timers.response": "[[smpp.link]]",
+    "order": "[[smpp.link]]", "resend": "[[smpp.link]]", "chat_validity": "[[smpp.link]]",
     "prefix_sender": "[node]",
     "s2x_type": "[node]",
     "late_error_notice": "[node]",
@@ -211,6 +240,8 @@ def configured(text: str, options: Mapping[str, str]) -> str:
     """A configuration file with further keys."""
     for name, value in options.items():
         head = SECTIONS[name]
+        if head not in text and not head.startswith("[["):
+            text += f"\n{head}\n"
         if head not in text:
             raise StageError(f"{head} is not in the configuration")
         text = text.replace(f"{head}\n", f"{head}\n{name} = {value}\n")

@@ -10,8 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.scenarios.memory import MemoryStage
 from tests.scenarios.perform import perform
-from tests.scenarios.play import PlayError, Step, Talk, parse_play
+from tests.scenarios.play import Behave, PlayError, Step, Talk, parse_play
 from tests.scenarios.stage import SIP, SMS, XMPP, Actor, StageError, configured
+from tests.scenarios.watching import Appear, Ask, Asked, Sees, Watched
+from tests.support.seen import State
 
 
 def steps(text: str) -> list[Step]:
@@ -37,6 +39,11 @@ class LanguageTests(SynchronousTestCase):
         ):
             self.assertEqual(steps(f"romeo -> juliet: {written}"), [Talk("romeo", "->", "juliet", text)])
 
+    def test_answers(self) -> None:
+        """What somebody answers holds from then on, or for the next text alone."""
+        self.assertEqual(steps("nurse answers 480\ncarol answers EXPIRED once"),
+                         [Behave("nurse", "480"), Behave("carol", "EXPIRED once")])
+
     def test_modifiers(self) -> None:
         """Thread, subject, count, patience and the sender's address stand after the address."""
         (talk,) = steps('juliet <- romeo (thread t:1) (subject "a: b") * 3 as sip:a@b within 2.5 seconds: {n}. x')
@@ -45,6 +52,31 @@ class LanguageTests(SynchronousTestCase):
             "juliet", "<-", "romeo", "", "t:1", "a: b", 3, "sip:a@b", 2.5))
         self.assertEqual(talk.texts(), ["1. x", "2. x", "3. x"])
         self.assertEqual(steps("romeo -> juliet: {n}")[0].texts(), ["{n}"])  # type: ignore[union-attr]
+
+    def test_presence(self) -> None:
+        """Who asks, what is shown and what is seen, on which devices; one device has a name by itself."""
+        here, there = State("orchard"), State("phone", "away", "out, on foot")
+        for line, step in (
+            ("romeo asks to see juliet", Ask("romeo", "asks to see", "juliet")),
+            ("juliet refuses romeo", Ask("juliet", "refuses", "romeo")),
+            ("juliet is asked by romeo within 20 seconds", Asked("juliet", "romeo", 20.0)),
+            ("romeo is online", Appear("romeo", here)),
+            ('juliet is away "out, on foot"', Appear("juliet", there)),
+            ("juliet is offline on pc", Appear("juliet", State("pc", "offline"))),
+            ("juliet sees romeo online", Sees("juliet", "romeo", frozenset({here}))),
+            ('romeo sees juliet away "out, on foot", dnd on pc within 2.5 seconds',
+             Sees("romeo", "juliet", frozenset({there, State("pc", "dnd")}), 2.5)),
+            ("romeo sees juliet offline", Sees("romeo", "juliet", frozenset())),
+            ("romeo sees nothing of juliet", Sees("romeo", "juliet", None)),
+            ("juliet is watched once by romeo", Watched("juliet", "romeo", 1)),
+            ("juliet is watched no more by romeo", Watched("juliet", "romeo", 0)),
+        ):
+            self.assertEqual(steps(line), [step])
+        for line, what in (
+            ("tybalt asks to see juliet", "nobody is called tybalt"),
+            ("romeo sees juliet tired", "not a line of a play: romeo sees juliet tired"),
+        ):
+            self.assert_error(line, f"x.play:1: {what}")
 
     def test_errors_of_lines(self) -> None:
         """What is not a line of a play is told with file and line."""
@@ -117,6 +149,20 @@ class FailingTests(SynchronousTestCase):
             self.assert_fails(f"romeo -> juliet: hi\n{lines}", f"x.play:2: {what}")
         self.assert_fails("stranger n on sip\nromeo -> n: hi\nromeo <! n: conflict",
                           "x.play:3: romeo is told item-not-found about n*sipserver.com@sip.xmppserver.com")
+
+    def test_not_seen(self) -> None:
+        """Something else is seen, or nothing; nobody has asked; there are more dialogs than should be."""
+        seen = "juliet is away\nromeo asks to see juliet\njuliet is asked by romeo\njuliet allows romeo\n"
+        for lines, what in (
+            ("juliet is asked by romeo within 1 second", "x.play:1: juliet is asked by nobody"),
+            ("romeo sees juliet offline", "x.play:1: romeo sees juliet on orchard: nothing"),
+            (f"{seen}romeo sees juliet away on pc", "x.play:5: romeo sees juliet on orchard: away on phone"),
+            (f'{seen}romeo sees juliet away "x"', "x.play:5: romeo sees juliet on orchard: away on phone"),
+            (f"{seen}romeo sees juliet offline", "x.play:5: romeo sees juliet on orchard: away on phone"),
+            (f"{seen}juliet is watched no more by romeo", "x.play:5: juliet has 1 dialogs for romeo"),
+            (f"{seen}romeo is offline\nromeo sees juliet away", "x.play:6: romeo has no device that is there"),
+        ):
+            self.assert_fails(lines, what)
 
     def test_not_in_the_play(self) -> None:
         """What nobody expected makes the play fail at its end."""

@@ -9,6 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.mapping.charset import gsm
 from iwf.mapping.charset.coding import joined, utf16_octets
+from iwf.smpp.reasons import MessageState
+from iwf.smpp.simulator.handset import Fate, ScriptedHandset
 from iwf.smpp.text.coding import coding_of
 from iwf.smpp.text.header import Part, UserData, concatenation, read_user_data
 from iwf.smpp.wire import constants as c
@@ -137,6 +139,18 @@ class ToPhoneTests(Case):
         self.say(text)
         found = [(coding_of(0, profile), gsm.unpacked(data.octets, data.fill)) for data in self.received()]
         self.assertEqual(joined(found), text)
+
+    def test_receipt_long_before_the_last_answer(self) -> None:
+        """The first part has failed minutes before the last one is taken, for the SMSC throttles: Romeo is told
+        (SMS-41, RCPT-12)."""
+        world = self.world_of()
+        fates = [Fate(state=MessageState.UNDELIVERABLE), *[Fate(status=c.RTHROTTLED)] * 200]
+        world.handset = world.smsc.handset = ScriptedHandset(*fates)
+        self.say("a" * 200)
+        world.settle(60)
+        self.assertEqual((len(self.received()), world.xmpp.errors()), (1, []))
+        world.settle(1200)
+        self.assertEqual((len(self.received()), len(world.xmpp.errors())), (2, 1))
 
     def test_too_long(self) -> None:
         """More parts than the operator's limit: nothing is sent, and Romeo is told (SMS-37)."""

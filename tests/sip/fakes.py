@@ -6,7 +6,7 @@ import socket
 from typing import Any, Self
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import (
     FakeDatagramTransport,
     MemoryReactorClock,
@@ -17,8 +17,9 @@ from zope.interface import implementer
 
 from iwf.edge import IIntake, ILane, ILanes, IMemory, IOutlet
 from iwf.ids import Ids
-from iwf.mapping.model import Event, Verdict
+from iwf.mapping.model import Event, Remember, Taken, Verdict
 from iwf.sip.edge import SipEdge
+from iwf.sip.registration.registrar import MEMORY
 from iwf.sip.settings import Hop, SipSettings
 from iwf.sip.syntax.message import Request, Response, parse_message
 from tests.sip.samples import NOW, PEER, SETTINGS
@@ -123,11 +124,25 @@ class Socket:
         pass
 
 
+@implementer(IMemory)
+class Memory(dict[str, str]):
+    """What is remembered of registrations."""
+
+    def recall(self, edge: str) -> list[tuple[str, str]]:
+        return list(self.items())
+
+    def take(self, event: Remember) -> None:
+        self[event.key] = event.text
+        if not event.text:
+            del self[event.key]
+
+
 @implementer(IIntake)
 class Intake:
-    """Keeps what is offered; a test gives the verdict."""
+    """Keeps what is offered; a test gives the verdict, but on registrations: those are remembered at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory | None = None) -> None:
+        self.memory = memory
         self.events: list[Any] = []
         self.verdicts: list[Deferred[Verdict]] = []
         self.fault: Exception | None = None
@@ -135,6 +150,9 @@ class Intake:
     def offer(self, event: Event) -> Deferred[Verdict]:
         if self.fault is not None:
             raise self.fault
+        if self.memory is not None and isinstance(event, Remember) and event.key.startswith(MEMORY):
+            self.memory.take(event)
+            return succeed(Taken(""))
         self.events.append(event)
         self.verdicts.append(Deferred())
         return self.verdicts[-1]
@@ -167,7 +185,7 @@ class Rig:
     def __init__(self, settings: SipSettings = SETTINGS, connected_socket: Any = lambda own, hop: None,
                  names: FakeNames | None = None, memory: IMemory | None = None) -> None:
         self.reactor = Reactor()
-        self.intake = Intake()
+        self.intake = Intake(memory if isinstance(memory, Memory) else None)
         self.lanes = Lanes()
         self.names = names or FakeNames()
         self.edge = SipEdge(settings, self.reactor, self.reactor, self.intake, self.lanes, Ids(1),

@@ -29,7 +29,7 @@ from iwf.sip.auth.digest import Credentials, algorithm_of, parse_challenges, sig
 from iwf.sip.auth.keyring import Keyring, Login
 from iwf.sip.messaging.author import ref_of_item
 from iwf.sip.syntax.message import Request, Response, parse_message, response_to
-from tests.sip.fakes import Rig
+from tests.sip.fakes import Memory, Rig
 from tests.sip.recorded import (
     BARESIP_MESSAGE,
     BARESIP_REGISTER,
@@ -43,7 +43,8 @@ from tests.sip.recorded import (
     SIPSAK_OPTIONS,
 )
 from tests.sip.samples import ANA, BEN_AT_X, MESSAGE_1_1, SETTINGS, TRUNK, changed, item, message, octets
-from tests.sip.test_edge_digest import ANA_AT_HOME, HOME, PHONE, Case
+from tests.sip.test_edge_digest import Case
+from tests.sip.test_edge_registrar import ANA_AT_HOME, HOME, PHONE
 from tests.sip.test_webstream import WEB_SETTINGS, Web
 
 ASKING = frozenset({Want.DELIVERED, Want.DISPLAYED})
@@ -247,7 +248,7 @@ class HomeTests(QuirkCase):
     """Clients that register at the gateway itself."""
 
     def setUp(self) -> None:
-        self.rig = Rig(evolve(SETTINGS, registrar=evolve(HOME, without_qop=True)))
+        self.rig = Rig(evolve(SETTINGS, registrar=evolve(HOME, without_qop=True)), memory=Memory())
 
     def register(self, text: str) -> Response:
         """Register with the password."""

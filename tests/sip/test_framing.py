@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iwf.sip.syntax.framing import MAX_HEAD, Broken, Frame, Ping, StreamFramer
+from iwf.sip.syntax.framing import MAX_HEAD, Broken, Frame, Ping, Pong, StreamFramer
 from iwf.sip.syntax.message import parse_message
 
 QUICK = settings(max_examples=100, deadline=None)
@@ -48,6 +48,19 @@ class FramingTests(SynchronousTestCase):
         first, second = message(b"x" * 500), message()
         self.assertEqual(frames_of(first + second + first), [first, second, first])
         self.assertEqual(one_by_one(first + second + first), [first, second, first])
+
+    def test_responses(self) -> None:
+        """Responses come out as requests do, between pongs and requests, if need be octet by octet."""
+        provisional = b"SIP/2.0 100 \r\nVia: SIP/2.0/TCP c;branch=z9hG4bKx\r\nl: 0\r\n\r\n"
+        final = b"SIP/2.0 415 No\r\nVia: SIP/2.0/TCP c;branch=z9hG4bKx\r\nContent-Length: 6\r\n\r\n\r\n\r\nab"
+        octets = [provisional, message(b"hi"), final, provisional]
+        self.assertEqual(one_by_one(b"".join(octets)), octets)
+        self.assertEqual(parse_message(final, datagram=False).body, b"\r\n\r\nab")
+        framer, frames = StreamFramer(1000), []
+        framer.expect_pong()
+        for octet in b"\r\n" + final:
+            frames += framer.feed(bytes([octet]))
+        self.assertEqual(frames, [Pong(), final])
 
     def test_body_that_looks_like_a_message(self) -> None:
         """A body is measured, never read (SIP-10)."""

@@ -237,13 +237,10 @@ class WritingTests(SynchronousTestCase):
                                              b"X-Own: 1\r\nContent-Length: 2\r\n\r\n\xc3\xbc")
 
     def test_via(self) -> None:
-        """Our hop goes on top; a received hop is replaced alone, even when its line holds more (SIP-43,
-        SIP-45)."""
+        """A received hop is replaced alone, even when its line holds more (SIP-43)."""
         request = read_request(with_line("Via: SIP/2.0/UDP a, SIP/2.0/TCP b", "Via"))
         ours = Via("TLS", "gw.example", None, (("branch", "z9hG4bKours"),))
-        self.assertEqual([via.host for via in request.with_via(ours).vias], ["gw.example", "a", "b"])
         self.assertEqual([via.host for via in request.with_top_via(ours).vias], ["gw.example", "b"])
-        self.assertEqual(request.with_via(ours).top_via, ours)
         self.assertEqual(request.with_top_via(ours).to_bytes().count(b"z9hG4bKours"), 1)
         self.assertEqual([via.host for via in request.vias], ["a", "b"])
         self.assertRaises(SipSyntaxError, Request("MESSAGE", "sip:a@b").with_top_via, ours)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from iwf.mapping.model import Remember
 from iwf.sip.auth.digest import Credentials, algorithm_of, parse_challenges, sign
 from iwf.sip.auth.gate import Gate
 from iwf.sip.reasons import Status
-from iwf.sip.registration.registrar import Registrar
+from iwf.sip.registration.registrar import Registered, Registrar
 from iwf.sip.settings import Account, Hop, RegistrarSettings, TrunkSettings
 from iwf.sip.syntax.dates import read_date
 from iwf.sip.syntax.grammar import SipSyntaxError
@@ -33,6 +36,10 @@ def contact(value: str = CONTACT) -> tuple[str, str]:
     return "Contact", value
 
 
+def status_of(answer: Status | Registered) -> Status:
+    return answer.status if isinstance(answer, Registered) else answer
+
+
 class RegistrarTests(SynchronousTestCase):
     """What a REGISTER does."""
 
@@ -41,7 +48,8 @@ class RegistrarTests(SynchronousTestCase):
 
     def register(self, *headers: tuple[str, str], now: float = NOW, source: Hop = PHONE, cseq: int = 1,
                  call_id: str = "c1", user: str = "ana") -> Status:
-        return self.registrar.register(register(*headers, cseq=cseq, call_id=call_id, user=user), source, now)
+        request = register(*headers, cseq=cseq, call_id=call_id, user=user)
+        return status_of(self.registrar.register(request, source, now))
 
     def uris(self, now: float = NOW, user: str = "ana") -> list[list[str]]:
         return [[str(each.uri) for each in group] for group in self.registrar.contacts(user, now)]
@@ -155,6 +163,7 @@ class RegistrarTests(SynchronousTestCase):
             (PHONE, [contact("<sip:ana@203.0.113.7>")], Hop("udp", "203.0.113.7", 5060)),
             (PHONE, [contact("<sip:ana@203.0.113.7:7000;transport=tcp>")], Hop("tcp", "203.0.113.7", 7000)),
             (PHONE, [contact("<sip:ana@10.0.0.1:7000>")], PHONE),
+            (PHONE, [contact("<sip:ana@203.0.113.7:7000;transport=tls>")], PHONE),
             (PHONE, [contact("<sip:ana@victim.example>")], PHONE),
             (PHONE, [contact("<sip:ana@10.0.0.1:7000>"), *proxied], Hop("udp", "203.0.113.7", 5090)),
             (stream, [contact("<sip:ana@203.0.113.7:7000;transport=tcp>")], stream),
@@ -177,12 +186,15 @@ class RegistrarTests(SynchronousTestCase):
 
     def test_lost_connection(self) -> None:
         """With a connection go the contacts that registered by it, and no others (SIP-42)."""
-        stream = Hop("tcp", "203.0.113.7", 40001)
+        stream = Hop("tcp", "203.0.113.7", 40001, flow=3)
         self.register(contact("<sip:a@x>"), source=stream)
         self.register(contact("<sip:b@x>"), cseq=2)
         self.register(contact("<sip:c@x>"), source=stream, user="ben")
+        self.registrar.lost(evolve(stream, flow=4))
+        self.assertEqual(len(self.uris(user="ben")), 1)
         self.registrar.lost(stream)
         self.assertEqual((self.uris(), self.uris(user="ben")), ([["sip:b@x"]], []))
+        self.registrar.lost(stream)
 
     def test_clock(self) -> None:
         """A clock that goes backwards brings nothing back."""
@@ -205,7 +217,7 @@ class RegistrarTests(SynchronousTestCase):
             before = registrar.contacts("ana", now)
             headers = [contact(uri if uri == "*" else f"<{uri}>")]
             headers += [] if expires is None else [("Expires", str(expires))]
-            answer = registrar.register(register(*headers, cseq=cseq, call_id=call_id), PHONE, now)
+            answer = status_of(registrar.register(register(*headers, cseq=cseq, call_id=call_id), PHONE, now))
             after = registrar.contacts("ana", now)
             flat = [str(binding.uri) for group in after for binding in group]
             self.assertEqual(len(flat), len(set(flat)))
@@ -218,6 +230,107 @@ class RegistrarTests(SynchronousTestCase):
             else:
                 self.assertIn(answer.code, (400, 423, 500))
                 self.assertEqual(after, before)
+
+
+class MemoryTests(SynchronousTestCase):
+    """What the core remembers of registrations, and what is found again after a restart (XMPP-60)."""
+
+    def setUp(self) -> None:
+        self.registrar = Registrar(HOME)
+
+    def registered(self, *headers: tuple[str, str], source: Hop = PHONE, cseq: int = 1) -> Registered:
+        answer = self.registrar.register(register(*headers, cseq=cseq), source, NOW)
+        assert isinstance(answer, Registered)
+        return answer
+
+    def uris(self, registrar: Registrar, now: float = NOW) -> list[str]:
+        return [str(each.uri) for group in registrar.contacts("ana", now) for each in group]
+
+    def found(self, remember: Remember, now: float = NOW, settings: RegistrarSettings = HOME) -> Registrar:
+        registrar = Registrar(settings)
+        self.assertIsNone(registrar.recall(remember.key, remember.text, now))
+        return registrar
+
+    def test_round_trip(self) -> None:
+        """All that is known of a contact is known after a restart as well, the order of its REGISTERs included."""
+        path = ("Path", "<sip:203.0.113.7:5090;lr>, <sip:p2.example;lr>"), ("Supported", "path")
+        remember = self.registered(contact("<sip:ana@203.0.113.7:7000;ob>;q=0.5;expires=600"), *path, cseq=7).remember
+        self.assertEqual((remember.edge, remember.until), ("sip", NOW + 600))
+        registrar = self.found(remember)
+        self.assertEqual(registrar.contacts("ana", NOW), self.registrar.contacts("ana", NOW))
+        late = registrar.register(register(contact("<sip:ana@203.0.113.7:7000;ob>"), cseq=7), PHONE, NOW)
+        self.assertEqual(status_of(late).code, 500)
+        self.assertEqual(self.uris(registrar, NOW + 600), [])
+
+    def test_only_changes(self) -> None:
+        """A question for the contacts is not written down, a refused request neither; the end of all is."""
+        self.registered(contact("<sip:b@x>;expires=900, <sip:a@x>;expires=600"))
+        for headers in ((), (contact("<sip:c@x>;expires=0"),), (contact("<sip:c@x>;expires=1"),)):
+            self.assertIsInstance(self.registrar.register(register(*headers, cseq=2), PHONE, NOW), Status)
+        gone = self.registered(contact("*"), ("Expires", "0"), cseq=3)
+        self.assertEqual((gone.remember.text, gone.status.code), ("", 200))
+
+    def test_connections(self) -> None:
+        """A restart ends all connections: who registered by TCP is called at the address that he has given, if it is
+        his own; who cannot be called has to register again (RFC 3261 18.1.1, RFC 7118 5)."""
+        by_path = "<sip:ana@10.0.0.1>", ("Path", "<sip:203.0.113.7:5090;transport=tcp;lr>"), ("Supported", "path")
+        for transport, value, *more, hop in (
+            ("tcp", "<sip:ana@203.0.113.7:7000;transport=tcp>", Hop("tcp", "203.0.113.7", 7000)),
+            ("tcp", "<sip:ana@203.0.113.7>", Hop("udp", "203.0.113.7", 5060)),
+            ("tcp", *by_path, Hop("tcp", "203.0.113.7", 5090)),
+            ("tcp", "<sip:ana@10.0.0.1:7000;transport=tcp>", None),
+            ("tcp", "<sip:ana@phone.example;transport=tcp>", None),
+            ("tcp", "<sip:ana@203.0.113.7;transport=tls>", None),
+            ("tls", "<sip:ana@203.0.113.7:5061;transport=tls>", None),
+            ("wss", "<sip:q@df7jal23ls0d.invalid;transport=ws>", None),
+            ("udp", "<sip:ana@10.0.0.1:7000>", Hop("udp", "203.0.113.7", 40001)),
+        ):
+            self.registrar = Registrar(HOME)
+            source = Hop(transport, "203.0.113.7", 40001, flow=0 if transport == "udp" else 9)
+            remember = self.registered(contact(str(value)), *more, source=source).remember  # type: ignore[arg-type]
+            registrar = Registrar(HOME)
+            useless = registrar.recall(remember.key, remember.text, NOW)
+            self.assertEqual([each.hop for group in registrar.contacts("ana", NOW) for each in group],
+                             [] if hop is None else [hop], value)
+            self.assertEqual(useless, None if hop else Remember("sip", remember.key, "", 0.0))
+
+    def test_of_no_use(self) -> None:
+        """What is too old, of an account that is closed, of another domain or cannot be read is forgotten; what
+        others remember is left alone."""
+        remember = self.registered(contact(f"{CONTACT};expires=60")).remember
+        other = evolve(HOME, domain="other.example")
+        closed = evolve(HOME, accounts=HOME.accounts[1:])
+        for home, text, now in ((HOME, remember.text, NOW + 60), (other, remember.text, NOW),
+                                (closed, remember.text, NOW), (HOME, "{", NOW), (HOME, "[[]]", NOW), (HOME, "7", NOW),
+                                (HOME, remember.text.replace("sip:ana", "sip:@"), NOW),
+                                (HOME, remember.text.replace("[]]", '["x y"]]'), NOW)):
+            registrar = Registrar(home)
+            self.assertEqual(registrar.recall(remember.key, text, now), Remember("sip", remember.key, "", 0.0), text)
+            self.assertEqual(self.uris(registrar, now), [])
+        self.assertIsNone(Registrar(HOME).recall("watcher:leg", "[]", NOW))
+
+    def test_undone(self) -> None:
+        """What could not be remembered is as it was; what came later stays (10.3: all changes are made, or none)."""
+        self.registered(contact("<sip:a@x>;q=0.5"))
+        first = self.registered(contact("<sip:a@x>;expires=0, <sip:b@x>"), cseq=2)
+        second = self.registered(contact("<sip:c@x>"), cseq=3)
+        self.registrar.undo(first)
+        self.assertEqual(self.uris(self.registrar), ["sip:c@x", "sip:a@x"])
+        self.registrar.undo(second)
+        self.assertEqual(self.uris(self.registrar), ["sip:a@x"])
+        third = self.registered(contact("<sip:d@x>"), cseq=4)
+        self.registered(contact("<sip:a@x>;expires=0"), cseq=5)
+        self.registrar.undo(third)
+        self.assertEqual(self.uris(self.registrar), [])
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+                        lambda inner: st.lists(inner, max_size=8), max_leaves=12))
+    def test_any_text(self, text: object) -> None:
+        """Whatever stands in the store: it is of no use, or a contact."""
+        registrar = Registrar(HOME)
+        registrar.recall("registrar:home.example:ana", json.dumps(text), NOW)
+        self.assertEqual(registrar.contacts("ana", NOW), [])
 
 
 class GateTests(SynchronousTestCase):

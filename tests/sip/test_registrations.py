@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from iwf.ids import Ids
 from iwf.sip.auth.digest import Challenge, parse_credentials
 from iwf.sip.auth.keyring import Keyring, Login
-from iwf.sip.registration.registrations import WINDOW, Ask, Down, Output, Registrations, Stopped, Up
+from iwf.sip.registration.registrations import FIRST_WAIT, WINDOW, Ask, Down, Output, Registrations, Stopped, Up
 from iwf.sip.syntax.headers import Via
 from iwf.sip.syntax.message import Request, Response
 from iwf.sip.syntax.uri import parse_uri
@@ -225,6 +225,47 @@ class RegistrationTests(Case):
         self.assertEqual(len(self.sent), 2)
 
 
+class FlowTests(Case):
+    """The connection by which an identity was registered goes away (RFC 5626 4.5)."""
+
+    def lose(self) -> None:
+        self.do(self.registrations.flow_failed([ONE], self.now))
+
+    def test_at_once(self) -> None:
+        """It is registered again at once, and if that fails with the waits of any failure; the trunk stays up."""
+        self.answer()
+        self.now += 100
+        self.lose()
+        self.assertEqual(len(self.sent), 2)
+        self.silence()
+        self.assertGreaterEqual(self.next_try(), FIRST_WAIT / 2)
+        self.answer()
+        self.assertEqual(self.news, [Up()])
+
+    def test_none_lasts(self) -> None:
+        """A connection that fails as soon as it stands is not opened again and again without a pause."""
+        self.answer()
+        for number in range(3):
+            self.lose()
+            self.assertEqual(len(self.sent), number + 1)
+            waited = self.next_try()
+            self.assertTrue(FIRST_WAIT / 2 <= waited <= FIRST_WAIT, waited)
+            self.answer()
+
+    def test_not_registered(self) -> None:
+        """Who waits after a failure, or for an answer, goes on waiting; nobody begins anew after the stop."""
+        self.lose()
+        self.silence()
+        self.lose()
+        self.assertEqual(len(self.sent), 1)
+        self.next_try()
+        self.answer()
+        self.do(self.registrations.stop(self.now))
+        self.answer()
+        self.lose()
+        self.assertEqual((len(self.sent), self.registrations.next_timer()), (3, None))
+
+
 class ManyTests(Case):
     """Several identities of one trunk."""
 
@@ -252,7 +293,7 @@ class ManyTests(Case):
 
     @settings(max_examples=60, deadline=None)
     @given(st.lists(st.sampled_from(["200", "0", "401", "stale", "407", "423", "503", "silence", "timer", "early",
-                                     "back", "stop"]), max_size=40))
+                                     "back", "flow", "stop"]), max_size=40))
     def test_any_registrar(self, story: list[str]) -> None:
         """Whatever the registrar does: one REGISTER at a time for each identity, CSeq rising, news that alternate,
         something always due until the stop, and then an end."""
@@ -271,6 +312,8 @@ class ManyTests(Case):
             elif event in ("early", "back"):
                 self.now += 1 if event == "early" else -500
                 self.do(self.registrations.handle_timer(self.now))
+            elif event == "flow":
+                self.do(self.registrations.flow_failed([ONE], self.now))
             elif event == "silence" and self.waiting:
                 self.silence()
             elif event in answers and self.waiting:

@@ -10,9 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from iwf.edge import Offered
 from iwf.mapping.model import Body, Message, Want
 from iwf.sip.messaging.author import write
+from iwf.sip.messaging.forms import has_other_form
+from iwf.sip.messaging.habits import Habits
 from iwf.sip.messaging.pager import read_message
 from iwf.sip.settings import Hop
-from iwf.sip.syntax.message import Request
+from iwf.sip.syntax.message import Request, Response
 from tests.sip.samples import BEN_AT_X, NOW, SETTINGS, TRUNK, VIA, item, message, request
 
 HTML = ("Content-Type: text/plain", "Content-Type: text/html;charset=utf-8")
@@ -59,6 +61,43 @@ class WriteTests(SynchronousTestCase):
         """By default the text goes plain (MSG-23)."""
         written = self.written()
         self.assertEqual((written.get("Content-Type"), written.body), ("text/plain;charset=utf-8", b"see https://a.example"))
+
+    def test_shown_by_a_refusal(self) -> None:
+        """Who says in a 415 that he takes HTML gets it from then on, the refused text included; who refuses that as
+        well gets plain text, and nothing is sent a third time in the same form (MSG-23)."""
+        for html, told in (
+            ("never", [("text/plain", "text/html", True), ("text/html", "text/plain", True),
+                       ("text/plain", "text/html", False)]),
+            ("alternative", [("multipart/alternative", "text/plain, text/html", True), ("text/html", "x/y", True),
+                             ("text/plain", "", False)]),
+            ("alternative", [("multipart/alternative", "text/plain", True), ("text/plain", "text/html", False)]),
+            ("only", [("text/html", "", True), ("text/plain", "", False)]),
+        ):
+            habits = Habits()
+            for sent, accept, again in told:
+                made = write(item(LINKED), evolve(TRUNK, html=html), SETTINGS, VIA, habits)
+                assert isinstance(made, Request) and made.content_type is not None
+                self.assertEqual(made.content_type.type, sent)
+                refusal = Response(415, "", [("Accept", accept)])
+                self.assertEqual(has_other_form(item(LINKED), made, refusal, habits), again, told)
+
+    def test_refused_by_two_devices(self) -> None:
+        """Each of a user's devices that refuses a form is tried with the next, whoever was quicker."""
+        habits = Habits()
+        made = write(item(LINKED), evolve(TRUNK, html="alternative"), SETTINGS, VIA, habits)
+        assert isinstance(made, Request)
+        for accept in ("text/plain, text/html", "text/plain, text/html", "text/plain"):
+            self.assertTrue(has_other_form(item(LINKED), made, Response(415, "", [("Accept", accept)]), habits))
+
+    def test_shown_for_later(self) -> None:
+        """A refused text without markup has no other form; the next one with markup has."""
+        habits = Habits()
+        made = write(item(), TRUNK, SETTINGS, VIA, habits)
+        assert isinstance(made, Request)
+        self.assertFalse(has_other_form(item(), made, Response(415, "", [("Accept", "text/html")]), habits))
+        made = write(item(LINKED), TRUNK, SETTINGS, VIA, habits)
+        assert isinstance(made, Request)
+        self.assertEqual(made.get("Content-Type"), "text/html;charset=utf-8")
 
     def test_only(self) -> None:
         """As HTML alone, where the trunk says so."""

@@ -18,7 +18,7 @@ from iwf.mapping.model import (
     Receipt,
     Want,
 )
-from iwf.sip.messaging.author import PAGE_LIMIT, SECOND_FORM, ref_of_request, write
+from iwf.sip.messaging.author import FORM_STEP, PAGE_LIMIT, ref_of_request, write
 from iwf.sip.messaging.habits import MOST, Habits
 from iwf.sip.messaging.pager import read_message
 from iwf.sip.messaging.signals import message_id, routes_of
@@ -70,8 +70,8 @@ class WriteTests(SynchronousTestCase):
     """What goes out."""
 
     def made(self, payload: object, trunk: TrunkSettings = TRUNK, habits: Habits | None = None,
-             again: bool = False) -> Request:
-        made = write(item(payload), trunk, SETTINGS, VIA, habits, again)
+             form: int = 0) -> Request:
+        made = write(item(payload), trunk, SETTINGS, VIA, habits, form)
         assert isinstance(made, Request), made
         return made
 
@@ -114,8 +114,8 @@ class WriteTests(SynchronousTestCase):
         """The second form of a refused request is another request to any agent (MSG-6a), in both profiles."""
         for profile, number in (("rfc7572", 1), ("draft", 7)):
             trunk = evolve(ALWAYS, profile=profile)
-            first, second = (self.made(message(wants=ASKS, id="7"), trunk, again=again) for again in (False, True))
-            self.assertEqual((first.cseq.number, second.cseq.number), (number, number + SECOND_FORM - 1))
+            first, second = (self.made(message(wants=ASKS, id="7"), trunk, form=form) for form in (0, 1))
+            self.assertEqual((first.cseq.number, second.cseq.number), (number, number + FORM_STEP))
             self.assertEqual(first.call_id, second.call_id)
 
     def test_notification(self) -> None:

@@ -220,6 +220,9 @@ class Reach:
     def is_up(self, edge: str) -> bool:
         return self._up and edge == "sip"
 
+    def serves(self, world: str) -> bool:
+        return self._up
+
     def maps(self, target: Address) -> bool:
         return self._mapped
 
@@ -234,7 +237,7 @@ class OptionsTests(Receiving):
             self.assertEqual(response.status, 200, target)
             self.assertEqual((response.get("Allow"), response.get("Accept"), response.get("Supported")),
                              ("MESSAGE, OPTIONS, SUBSCRIBE, NOTIFY", f"{ACCEPT}, application/pidf+xml", ""))
-            self.assertEqual(response.get("Allow-Events"), "presence")
+            self.assertEqual(response.get("Allow-Events"), "presence, presence.winfo")
 
     def test_user(self) -> None:
         """OPTIONS to a user is 200 when he can be mapped, else 404."""

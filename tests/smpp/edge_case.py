@@ -11,7 +11,7 @@ from twisted.python.failure import Failure as TwistedFailure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from iwf.edge import IIntake, ILane, ILanes, IOutlet
+from iwf.edge import IIntake, ILane, ILanes, IMemory, IOutlet
 from iwf.ids import Ids
 from iwf.mapping.model import (
     Accepted,
@@ -107,10 +107,12 @@ def item(name: str, text: str = "hi") -> Item:
 class EdgeCase(SynchronousTestCase):
     """An edge with one link, whose SMSC the test plays by hand."""
 
+    memory: IMemory | None = None
+
     def edge(self, link: LinkSettings = LINK) -> SmppEdge:
         self.reactor = MemoryReactorClock()
         self.intake, self.lanes = Intake(), Lanes()
-        edge = SmppEdge(SmppSettings((link,)), self.reactor, self.intake, self.lanes, Ids(seed=1))
+        edge = SmppEdge(SmppSettings((link,)), self.reactor, self.intake, self.lanes, Ids(seed=1), self.memory)
         edge.startService()
         return edge
 

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from iwf.ids import Ids
-from iwf.mapping.model import Accepted, Receipt, Rejected
+from iwf.mapping.model import TEL, Accepted, Address, PhoneSeen, Receipt, Rejected
 from iwf.smpp.esme import SmppEdge
 from iwf.smpp.reasons import MessageState
 from iwf.smpp.settings import LinkSettings, OutbindSettings, SmppSettings
@@ -222,6 +222,9 @@ class AlertTests(EdgeCase):
         for tlvs in several:
             self.hear(transport, c.ALERT_NOTIFICATION, 7, body=Alert(Sme(1, 1, "491701234567"), Sme(), tlvs))
         self.hear(transport, c.ALERT_NOTIFICATION, 8, body=Alert())
-        self.assertEqual((transport.take(), self.intake.events), ([], []))
+        self.assertEqual(transport.take(), [])
+        phone = Address(TEL, "+491701234567")
+        self.assertEqual(self.intake.events,
+                         [PhoneSeen(phone, available, "smpp:op") for available in (True, False, True)])
         self.hear(transport, c.ENQUIRE_LINK, 9)
         self.assertEqual(len(transport.take()), 1)

@@ -22,6 +22,7 @@ from iwf.smpp.wire.pdu import (
     MultiMessage,
     MultiResp,
     Nothing,
+    OnlyTlvs,
     Opaque,
     Outbind,
     Pdu,
@@ -310,7 +311,8 @@ bodies: st.SearchStrategy[tuple[int, Body]] = st.one_of(
     st.tuples(st.just(c.SUBMIT_MULTI | c.RESPONSE), st.builds(
         MultiResp, texts, st.lists(st.tuples(smes, st.integers(0, 0xFFFFFFFF)), max_size=5).map(tuple), tlvs)),
     st.tuples(st.just(c.QUERY_SM), st.builds(Query, texts, smes)),
-    st.tuples(st.just(c.QUERY_SM | c.RESPONSE), st.builds(QueryResp, texts, times, octet, octet)),
+    st.tuples(st.just(c.QUERY_SM | c.RESPONSE), st.builds(QueryResp, texts, times, octet, octet, tlvs)),
+    st.tuples(st.just(c.ENQUIRE_LINK | c.RESPONSE), st.builds(OnlyTlvs, tlvs.filter(bool))),
     st.tuples(st.just(c.CANCEL_SM), st.builds(Cancel, short_texts, texts, smes, smes)),
     st.tuples(st.just(c.REPLACE_SM), st.builds(
         Replace, texts, smes, times, times, octet, octet, st.binary(max_size=255), tlvs)),

@@ -11,6 +11,7 @@ from iwf.smpp.session.states import (
     BindRefused,
     Bound,
     Closing,
+    Congested,
     Ending,
     Late,
     Noted,
@@ -23,7 +24,19 @@ from iwf.smpp.session.states import (
 )
 from iwf.smpp.wire import constants as c
 from iwf.smpp.wire.codec import decode
-from iwf.smpp.wire.pdu import Alert, Bind, BindResp, MessageResp, Nothing, Opaque, Outbind, Pdu
+from iwf.smpp.wire.pdu import (
+    Alert,
+    Bind,
+    BindResp,
+    MessageResp,
+    Nothing,
+    OnlyTlvs,
+    Opaque,
+    Outbind,
+    Pdu,
+    Query,
+    QueryResp,
+)
 from tests.smpp.session_peer import MESSAGE, START, Peer
 
 
@@ -286,6 +299,25 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(lost, Resolved("a", Ending.LOST))
         self.assertIsInstance(closing, Closing)
         peer.hear(c.ENQUIRE_LINK, 1)
+        self.assertEqual(peer.outputs(), [])
+
+    def test_congestion(self) -> None:
+        """congestion_state is heard in whatever answer it comes, before the answer itself (SMS-9, version 5.0)."""
+        congested = ((c.TLV_CONGESTION_STATE, b"\x5a"),)
+        peer = Peer(timers=Timers(enquire_link=5)).bind()
+        peer.hear(c.SUBMIT_SM | c.RESPONSE, peer.submit("a"), body=MessageResp("1", congested))
+        self.assertEqual([type(output) for output in peer.outputs()], [Transmit, Congested, Resolved])
+        sequence = peer.session.request(c.QUERY_SM, Query("1"), "b", peer.now)
+        peer.hear(c.QUERY_SM | c.RESPONSE, sequence, body=QueryResp("1", tlvs=congested))
+        self.assertEqual([type(output) for output in peer.outputs()], [Transmit, Congested, Resolved])
+        peer.wait(6)
+        [enquiry] = peer.sent()
+        peer.hear(c.ENQUIRE_LINK | c.RESPONSE, enquiry.sequence, body=OnlyTlvs(congested))
+        self.assertEqual(peer.outputs(), [Congested(90)])
+        peer.wait(6)
+        [enquiry] = peer.sent()
+        peer.session.receive(bytes.fromhex("00000012 80000015 00000000") + enquiry.sequence.to_bytes(4, "big") + b"xx",
+                             peer.now)
         self.assertEqual(peer.outputs(), [])
 
     def test_silence_inside_a_pdu(self) -> None:

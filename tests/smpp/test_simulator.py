@@ -142,6 +142,19 @@ class ControlTests(EdgeCase):
         self.call("PUT", f"/phones/{PHONE}", {})
         self.assertEqual(len(self.accepted("c")), 1)
 
+    def test_receipt_first(self) -> None:
+        """The answer comes late, the receipt before it (SMS-41)."""
+        self.start()
+        self.call("PUT", f"/phones/{PHONE}", {"delay": 4, "after": -2})
+        results = self.deliver(item("a"))
+        self.exchange()
+        self.reactor.advance(2)
+        self.exchange()
+        self.assertEqual(([type(event) for event in self.intake.events], results), ([Receipt], []))
+        self.reactor.advance(2)
+        self.exchange()
+        self.assertEqual([type(result) for result in results], [Accepted])
+
     def accepted(self, name: str) -> list[Accepted]:
         results = self.deliver(item(name))
         self.exchange()

@@ -23,6 +23,7 @@ from iwf.mapping.model import (
     Reason,
     Receipt,
     Report,
+    Want,
 )
 from iwf.smpp.settings import LinkSettings, Profile
 from iwf.smpp.translate import Submission, reading_of, submission_of, validity_period
@@ -179,6 +180,13 @@ class InboundTests(SynchronousTestCase):
         """An empty text is taken and goes nowhere (MSG-11)."""
         self.assertEqual(self.status(evolve(TEXT, short_message=b"")), c.ROK)
 
+    def test_acknowledgements(self) -> None:
+        """A phone asks for what it wants to hear in bits 3 and 2 of registered_delivery (SMPP 3.4 5.2.17);
+        the bits of an SMSC's own receipts mean nothing here."""
+        for bits, wants in ((0, set()), (1, set()), (4, {Want.DELIVERED}), (8, {Want.DISPLAYED}),
+                            (0b1101, {Want.DELIVERED, Want.DISPLAYED}), (0x10, set())):
+            self.assertEqual(self.message(evolve(TEXT, registered_delivery=bits)).wants, wants, bits)
+
     def test_receipt(self) -> None:
         """A receipt names the message by the lane and its id; data_sm carries it as well (SMS-40)."""
         message = evolve(TEXT, esm_class=c.ESM_RECEIPT, short_message=b"id:0A1B stat:UNDELIV")
@@ -318,8 +326,11 @@ class OutboundTests(SynchronousTestCase):
                 self.assertEqual(self.submission(evolve(OUTBOUND, urgency=urgency), profile).priority_flag, flag)
 
     def test_receipts_and_service_type(self) -> None:
-        """Receipts are asked for unless the operator has none; the service type is his (SMS-17)."""
+        """Receipts are asked for with every text, or where the sender wants to hear of it; the service type is the
+        operator's (SMS-17)."""
         self.assertEqual(self.submission(OUTBOUND).registered_delivery, 1)
+        wanted = evolve(OUTBOUND, wants=frozenset({Want.DELIVERED}))
+        self.assertEqual(self.submission(wanted, Profile(ask_receipts=False)).registered_delivery, 1)
         [part] = self.submission(OUTBOUND, Profile(ask_receipts=False, service_type="CMT")).parts(0)
         self.assertEqual((part.registered_delivery, part.service_type), (0, "CMT"))
 

@@ -339,11 +339,10 @@ class ThrottleTests(SynchronousTestCase):
         self.assertEqual((result.failure.reason, result.retry, link.sent), (Reason.EXPIRED, False, []))
 
     def test_congestion_state(self) -> None:
-        """An answer that says yes and "congested" stops what follows for a while (5.0)."""
+        """An SMSC that says "congested" is given nothing more for a while (5.0)."""
         link = Link(evolve(LINK, window=1)).put(item("a"), item("b"))
-        part = link.sent.pop()
-        body = MessageResp("id", ((c.TLV_CONGESTION_STATE, b"\x64"),))
-        link.window.resolved(Resolved(part, Ending.ANSWERED, Pdu(c.SUBMIT_SM | c.RESPONSE, 1, 0, body)), NOW)
+        link.window.congested(100, NOW)
+        link.answer(0)
         self.assertIsInstance(link.result(), Accepted)
         link.wait(9)
         self.assertEqual(link.sent, [])

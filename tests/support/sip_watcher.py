@@ -244,6 +244,8 @@ class SipWatcher:
         :return: whether it was one of presence.
         """
         if isinstance(message, Response):
+            if message.status in (480, 481) and message.cseq.method == "NOTIFY":
+                self._watchers.pop(message.call_id, None)  # RFC 6665 4.2.2
             self._answered(message)
             return message.cseq.method in ("SUBSCRIBE", "NOTIFY")
         assert isinstance(message, Request)

@@ -8,6 +8,8 @@ from typing import Any
 from twisted.internet.protocol import Factory, Protocol
 from twisted.words.xish.domish import Element, elementStream
 
+from tests.support.roster import Account
+
 NS = "jabber:component:accept"
 STREAMS = "http://etherx.jabber.org/streams"
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -66,6 +68,8 @@ class XmppServer(Factory):
     def __init__(self, domain: str, users: set[str], secret: str, echoes: bool = True) -> None:
         self.domain, self.users, self.secret, self.echoes = domain, users, secret, echoes
         self.components: dict[str, ComponentStream] = {}
+        self.accounts: dict[str, Account] = {}
+        """Users who have a roster, by name; what comes to others stays in the inbox."""
         self.inbox: list[Element] = []
         """What users of the domain received."""
         self.broken = 0
@@ -91,7 +95,9 @@ class XmppServer(Factory):
 
     def to_user(self, element: Element, to: str) -> None:
         user = to.partition("/")[0].rpartition("@")[0]
-        if user in self.users:
+        if element.name == "presence" and user in self.accounts:
+            self.accounts[user].take(element)
+        elif user in self.users:
             self.inbox.append(element)
         elif element.name == "message" and element.getAttribute("type") != "error":
             self.deliver(error_of(element, "cancel", "service-unavailable"))

@@ -10,6 +10,7 @@ from iwf.edge import Answered, Ignored, Reading
 from iwf.xmpp.disco import GATEWAY_FEATURES, IMAGE_FEATURES, caps_of
 from iwf.xmpp.elements import Component
 from iwf.xmpp.stanzas import read
+from iwf.xmpp.xhtml import NS_XHTML_IM
 from tests.xmpp.kit import COMPONENT, DOMAIN, PHONE_COMPONENT, parse
 
 IMAGE = f"ana*sip.example@{DOMAIN}"
@@ -71,6 +72,13 @@ class QueryTests(Case):
             self.assertEqual(features, list(IMAGE_FEATURES))
         phone = ask("+15551234567@sms.xmpp.example", INFO, component=PHONE_COMPONENT)
         self.assertEqual(self.info(phone)[0], [("client", "sms")])
+
+    def test_markup(self) -> None:
+        """Images announce XHTML-IM where a trunk takes markup, phones never (XMPP-17)."""
+        markup = evolve(COMPONENT, markup=True)
+        self.assertEqual(self.info(ask(IMAGE, INFO, component=markup))[1], [*IMAGE_FEATURES, NS_XHTML_IM])
+        phones = evolve(PHONE_COMPONENT, markup=True)
+        self.assertNotIn(NS_XHTML_IM, self.info(ask("+15551234567@sms.xmpp.example", INFO, component=phones))[1])
 
     def test_node(self) -> None:
         """The node of our capabilities has the same answer, others have none (section 3)."""

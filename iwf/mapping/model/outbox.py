@@ -18,12 +18,13 @@ from iwf.mapping.model.message import (
     Report,
     Wants,
 )
-from iwf.mapping.model.presence import Presence, Published, Watching, WatchNews
+from iwf.mapping.model.presence import PhoneSeen, Presence, Published, Watchers, Watching, WatchNews
+from iwf.mapping.model.subscriber import Enrolled, Released, Told, Withdrawn
 
 Durable = Message | Report | Notification | WatchNews
 """What is kept until a peer has taken it."""
 
-Momentary = Composing | Presence | Published
+Momentary = Composing | Presence | Published | Watchers
 """What is worth something only until there is something newer; never on disk."""
 
 Payload = Durable | Momentary
@@ -145,4 +146,5 @@ class Remember:
 
 
 Event = (Message | Fragment | Receipt | Composing | Accepted | Rejected | Due | Watching | Revisited
-         | Stranded | Remember)
+         | Stranded | Remember | Enrolled | Withdrawn | Told | Released
+         | PhoneSeen)

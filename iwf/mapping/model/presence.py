@@ -303,8 +303,57 @@ class Published:
     target_spelling: str = ""
 
 
+# --- watchers ---------------------------------------------------------------------------------
+
+@frozen
+class Watcher:
+    """Somebody who watches a user, or asks to (RFC 3857)."""
+
+    address: Address
+    """As the user knows him, bare."""
+    is_granted: bool
+    """False: the question is open (RFC 3857 4.7.1: pending)."""
+
+
+@frozen
+class WatchersRequested:
+    """A user wants to know who watches him, or still wants to.  Inbound only; answered by
+    :class:`Watchers`, and ended by a :class:`WatchEnded` of the leg with himself as the target."""
+
+    origin: Party
+    """The user."""
+    leg: str
+    """Unique for ever."""
+    until: float | None = None
+    """UTC seconds at which the leg ends unless renewed; None: he wants to know once."""
+    lane: str = ""
+
+
+@frozen
+class Watchers:
+    """Outbound only: who watches a user, all of them."""
+
+    origin: Party
+    """The user, and whom it is told."""
+    target: Address
+    watchers: tuple[Watcher, ...]
+    """In an order that does not change."""
+    legs: tuple[str, ...]
+    target_spelling: str = ""
+
+
+@frozen
+class PhoneSeen:
+    """Inbound only: an operator has heard of a phone, or of its absence."""
+
+    phone: Address
+    available: bool
+    lane: str
+    """The connector it came in on."""
+
+
 Watching = (WatchRequested | WatchRenewed | WatchFetched | WatchEnded | WatchGranted | WatchRefused
-            | WatchBroken | Presence | Published)
+            | WatchBroken | Presence | Published | WatchersRequested)
 """What an edge may offer of presence."""
 
 WatchNews = (WatchRequested | WatchRenewed | WatchFetched | WatchEnded | WatchGranted | WatchRefused

@@ -66,11 +66,12 @@ class _Context:
     now: float | None
 
 
-def parse(octets: bytes, now: float | None = None) -> Document:
+def parse(octets: bytes, now: float | None = None, language: str = "") -> Document:
     """Read a document.
 
     :param now: UTC seconds, by which it is seen what is over and who has been idle for long; None:
         nothing is over, and the newest timestamp counts as the present.
+    :param language: of what does not say its own.
     :raises PidfFault: when it is none.
     """
     try:
@@ -81,6 +82,7 @@ def parse(octets: bytes, now: float | None = None) -> Document:
         _rename(root, root.name.removesuffix("presence"))
     if root.name != f"{_NS}presence":
         raise PidfFault("not a presence document")
+    root.attributes.setdefault(LANG, language)
     notes = _notes(root, f"{_NS}note", "")
     context = _context(root, notes, now)
     devices: dict[str, Device] = {}

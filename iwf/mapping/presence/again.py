@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from attrs import evolve
 
 from iwf.mapping.model import Due, Failure, Reason, Revisited
-from iwf.mapping.presence.grants import given_up
+from iwf.mapping.presence.grants import given_up, refused
 from iwf.mapping.presence.legs import left
-from iwf.mapping.presence.pairs import pair_of_row
+from iwf.mapping.presence.pairs import Pair, pair_of_row
+from iwf.mapping.presence.phones import is_phone
 from iwf.mapping.presence.standing import ASKED, GRANTED, REFUSED, Standing, standing_of
-from iwf.mapping.presence.telling import Told, is_worth_telling, state_to_all, told_broken
+from iwf.mapping.presence.telling import Told, is_worth_telling, state_to_all, told_broken, told_gone
 from iwf.mapping.presence.upstream import asked, gives_up, settled
 from iwf.mapping.presence.views import asked_anew, broken, in_doubt_no_more
-from iwf.mapping.rows import Leg, Watch, query
-from iwf.mapping.turn import At, Decision, LaneView, Turn
+from iwf.mapping.rows import Leg, Query, Rows, Watch, query
+from iwf.mapping.service.letters import question_to
+from iwf.mapping.turn import At, Decision, LaneView, Turn, as_written
 
 _AWAY = Failure(Reason.UNREACHABLE, permanent=False,
                 text="the server of this user is not connected at the moment")
+
+_NO_ANSWER = Failure(Reason.FORBIDDEN, text="this phone has not answered the question whether you may see it")
+
+#: PRES-11: seconds after which it is asked again whether a silent watcher is known to be there.
+SILENCE = 7 * 86_400.0
 
 
 # --- deadlines --------------------------------------------------------------------------------
@@ -27,7 +36,22 @@ def decide_leg_due(due: Due, at: At) -> Decision:
     leg = rows.one(Leg, id=due.key)
     if leg is None or leg.due is None or at.now < leg.due:
         return Turn()
-    return Turn(note=f"{leg.watcher} stopped looking at {leg.presentity}") + (yield from left(leg, at))
+    before = yield from standing_of(pair_of_row(leg), at)
+    if not before.pair.told_per_leg and (yield from _tells_when_he_goes(before.pair)):
+        return Turn(puts=(evolve(leg, due=at.now + SILENCE),))
+    turn = Turn(note=f"{leg.watcher} stopped looking at {leg.presentity}") + (yield from left(leg, at))
+    if len(before.legs) > 1:
+        return turn
+    return turn + told_gone(before, at)  # PRES-11: he may still be there, and is not to see a ghost
+
+
+def _tells_when_he_goes(pair: Pair) -> Generator[tuple[Query, ...], Rows, bool]:
+    """Whether the watcher lets himself be seen by the other, so that his server tells us when he has
+    gone (RFC 6121 4.5.2): then silence means that he is still there."""
+    key = {"watcher": pair.presentity.key, "presentity": pair.watcher.key, "tenant": pair.tenant}
+    rows = yield (query(Watch, **key),)
+    back = rows.one(Watch, **key)
+    return back is not None and back.state == GRANTED
 
 
 def decide_watch_due(due: Due, at: At) -> Decision:
@@ -41,6 +65,10 @@ def decide_watch_due(due: Due, at: At) -> Decision:
     before = yield from standing_of(pair_of_row(watch), at)
     if watch.state == REFUSED:  # PRES-24: from now on he may be asked again
         return settled(before, evolve(before, watch=None), at)
+    if (watch.state == ASKED and is_phone(before.pair.presentity)
+            and at.now >= watch.changed + at.gateway.service.yes_window):
+        turn = Turn(rules=("SMSP-5",)) + refused(before, _NO_ANSWER, at)
+        return turn.then((yield from as_written(turn, question_to(before.pair.presentity, tenant, at))))
     if (watch.state == ASKED and gives_up(before.pair)
             and at.now >= watch.changed + at.gateway.patience.pending_max):
         return given_up(before, at)

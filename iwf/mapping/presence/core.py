@@ -8,6 +8,7 @@ from iwf.mapping.model import (
     Revisited,
     WatchBroken,
     WatchEnded,
+    WatchersRequested,
     WatchFetched,
     WatchGranted,
     Watching,
@@ -25,7 +26,9 @@ from iwf.mapping.presence.grants import (
     decide_requested,
 )
 from iwf.mapping.presence.legs import decide_fetched, decide_left, decide_renewed
+from iwf.mapping.presence.mutual import with_mutual
 from iwf.mapping.presence.publishing import stands_for_gateway
+from iwf.mapping.presence.watchers import decide_watchers_requested, with_watchers_told
 from iwf.mapping.turn import At, Decision
 
 _BY_WATCHER = (WatchRequested, WatchRenewed, WatchFetched, WatchEnded)
@@ -33,6 +36,10 @@ _BY_WATCHER = (WatchRequested, WatchRenewed, WatchFetched, WatchEnded)
 
 def decide_presence(event: Watching | Revisited, at: At) -> Decision:
     """The decision for an event of presence."""
+    return with_watchers_told(with_mutual(_decide(event, at), at), at)
+
+
+def _decide(event: Watching | Revisited, at: At) -> Decision:
     if isinstance(event, _BY_WATCHER) and stands_for_gateway(event.target):
         return decide_acquainted(event, at)
     match event:
@@ -56,5 +63,7 @@ def decide_presence(event: Watching | Revisited, at: At) -> Decision:
             return decide_broken(event, at)
         case Published():
             return decide_published(event, at)
+        case WatchersRequested():
+            return decide_watchers_requested(event, at)
         case Revisited():
             return decide_revisited(event, at)

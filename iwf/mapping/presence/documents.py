@@ -95,18 +95,24 @@ def decide_published(event: Published, at: At) -> Decision:
     view = View("", owner.key, tenant, devices, event.aspects, not ends, until=event.until)
     turn = Turn(Taken(""), rules=("PUB-5",), note=note)
     turn += Turn(drops=(view,)) if ends else Turn(puts=(view,))
-    rows = yield (query(Watch, presentity=owner.key),)
-    for number, watch in enumerate(rows.all(Watch, presentity=owner.key)):
+    return turn + (yield from served_to_all(owner.key, tenant, None if ends else view, at))
+
+
+def served_to_all(owner: str, tenant: str, published: View | None, at: At) -> Decision:
+    """Show all watchers of a presentity what he publishes from now on; None: he has ended it."""
+    turn = Turn()
+    rows = yield (query(Watch, presentity=owner),)
+    for number, watch in enumerate(rows.all(Watch, presentity=owner)):
         if watch.tenant == tenant:
             step = evolve(at, token=f"{at.token}.{number}")
             before = yield from standing_of(pair_of_row(watch), step)
-            turn += _served(before, evolve(before, published=None if ends else view), step)
+            turn += _served(before, evolve(before, published=published), step)
     return turn
 
 
 def _served(before: Standing, after: Standing, at: At) -> Turn:
     """One watcher is served from what is published, from now on or no longer."""
-    if before.state == ASKED and after.published is not None and at.gateway.published_open:
+    if before.state == ASKED and after.is_seen_by_all(at.gateway):
         return granted(before, after, at)
     after, told = state_to_all(after, at)
     return settled(before, after, at) + told

@@ -6,6 +6,8 @@ asked --refused--> refused;  asked --pending_max--> forgotten;  any --unsubscrib
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from attrs import evolve
 
 from iwf.mapping.message import admission
@@ -21,7 +23,8 @@ from iwf.mapping.model import (
     WatchRenewed,
     WatchRequested,
 )
-from iwf.mapping.presence.legs import leg_of, up_to_date
+from iwf.mapping.phone import may_text
+from iwf.mapping.presence.legs import leg_of, up_to_date, with_leg_of_phone
 from iwf.mapping.presence.pairs import (
     Pair,
     said_by_presentity,
@@ -29,6 +32,7 @@ from iwf.mapping.presence.pairs import (
     way_to_presentity,
     way_to_watcher,
 )
+from iwf.mapping.presence.phones import is_phone
 from iwf.mapping.presence.publishing import gateway_behind, trunks_told
 from iwf.mapping.presence.spelling import spelled
 from iwf.mapping.presence.standing import ASKED, GRANTED, REFUSED, Standing, in_state, standing_of, with_leg
@@ -42,12 +46,19 @@ from iwf.mapping.presence.telling import (
     told_refused,
 )
 from iwf.mapping.presence.upstream import ended, settled, stream_of_pair
-from iwf.mapping.rows import Watch
+from iwf.mapping.rows import Leg, Query, Rows, Subscriber, Watch, query
+from iwf.mapping.service.guards import has_opted_out
 from iwf.mapping.turn import At, Decision, Turn, refuse
 
 #: PRES-24: a presentity who has refused is left in peace for a while.
 _ASKED_NOT_LONG_AGO = Failure(Reason.FORBIDDEN, text="this user does not let you see him",
                               detail="PRES-24: refused not long ago")
+
+_HIMSELF = Failure(Reason.NOT_ALLOWED, text="this phone is your own")
+_NOT_SERVED = Failure(Reason.FORBIDDEN, text="this domain is not served here",
+                      detail="ADDR-25: the tenant does not serve the watcher's domain")
+_NO_PRESENCE = Failure(Reason.NOT_ALLOWED, text="this phone shows no presence",
+                       detail="SMSP-7: it never logged in, or SMS-74: it has opted out")
 
 #: PRES-13: what the watcher himself wanted.
 _GIVEN_BACK = Failure(Reason.GONE, text="the subscription has ended")
@@ -60,19 +71,59 @@ def decide_requested(event: WatchRequested, at: At) -> Decision:
     if isinstance(pair, Failure):
         return refuse(pair, note, ("PRES-20",))
     before = yield from standing_of(pair, at)
-    after = _open(before, at)
+    asked = yield from requested(before, leg_of(event, pair, at), at, event.origin.name, event.note)
+    if isinstance(asked, Failure) and is_phone(pair.presentity) and not pair.told_per_leg:
+        # SMSP-7: whose world knows more than yes and no is told so in its own way.
+        return Turn(Taken(""), rules=("SMSP-7",), note=f"{note}: no") + told_refused(before, asked, at)
+    if isinstance(asked, Failure):
+        return refuse(asked, note, ("PRES-24",))
+    return (Turn(Taken(""), rules=("PRES-1", "PRES-22"), note=note)
+            + spelled(event.origin, pair.watcher, before.watcher_spelling) + asked)
+
+
+def requested(before: Standing, leg: Leg | None, at: At, name: str = "",
+              note: str = "") -> Generator[tuple[Query, ...], Rows, Turn | Failure]:
+    """The turn in which a watcher asks to see a presentity, or why he cannot.
+
+    :param leg: the one that begins with it.
+    :param name: the watcher's display name, :param note: what he says.
+    """
+    after = (yield from _open_at_phone(before, at)) if is_phone(before.pair.presentity) else _open(before, at)
     if isinstance(after, Failure):
-        return refuse(after, note, ("PRES-24",))
-    leg = leg_of(event, pair, at)
+        return after
     after = with_leg(up_to_date(after), leg) if leg is not None else after
     told = Turn()
     if after.state == GRANTED:  # PRES-12: answered at once
         told = told_granted(after, (leg,) if leg is not None else after.legs, at)
         after, state = state_to_leg(after, leg, at) if leg is not None else state_to_all(after, at)
         told += state
-    return (Turn(Taken(""), rules=("PRES-1", "PRES-22"), note=f"{note}: {after.state}")
-            + settled(before, after, at, event.origin.name, event.note)
-            + spelled(event.origin, pair.watcher, before.watcher_spelling) + told)
+    return settled(before, after, at, name, note) + told
+
+
+def _open_at_phone(before: Standing, at: At) -> Generator[tuple[Query, ...], Rows, Standing | Failure]:
+    """The same where the presentity is a phone, which costs texts to ask (SMSP-5)."""
+    watcher, phone, tenant = before.pair.watcher, before.pair.presentity, before.pair.tenant
+    if before.state in (ASKED, GRANTED):
+        return before  # PRES-12: it has been put, or is answered
+    if watcher == phone:
+        return _HIMSELF
+    if not may_text(watcher, tenant, at.gateway):
+        return _NOT_SERVED
+    if before.published is None:
+        return _NO_PRESENCE
+    if (yield from has_opted_out(phone.key, watcher.key, tenant)):
+        return _NO_PRESENCE
+    after = _open(before, at)
+    if isinstance(after, Failure):
+        return after
+    both = {"phone": phone.key, "tenant": tenant}
+    other = {"watcher": phone.key, "presentity": watcher.key, "tenant": tenant}
+    rows = yield (query(Subscriber, **both), query(Watch, **other))
+    subscriber = rows.one(Subscriber, **both)
+    if subscriber is None or not subscriber.registered or rows.one(Watch, **other) is not None:
+        # Nothing is to be seen of it, or it wants to see him as well: it need not be asked.
+        return in_state(after, GRANTED, at)
+    return after
 
 
 def _open(before: Standing, at: At) -> Standing | Failure:
@@ -87,7 +138,7 @@ def _open(before: Standing, at: At) -> Standing | Failure:
         return up
     if isinstance(down, Failure):
         return down
-    seen_by_all = before.published is not None and at.gateway.published_open  # PUB-5
+    seen_by_all = before.is_seen_by_all(at.gateway)
     full = None if seen_by_all else admission(up.lane, stream_of_pair(pair), at)
     if full is not None:
         return full
@@ -121,10 +172,15 @@ def decide_granted(event: WatchGranted, at: At) -> Decision:
         return refuse(pair, note)
     before = yield from standing_of(pair, at)
     new = spelled(event.origin, pair.presentity, before.presentity_spelling)
-    if before.state not in (ASKED, REFUSED):  # said again, or nobody asked
+    if before.state == GRANTED:  # said again
         return Turn(Taken(""), note=note) + new
-    turn = granted(before, before, at)
-    if before.state == REFUSED:  # he was asked twice, and his last word counts; nobody looks any more
+    if not before.state:
+        # Nobody wants it (any more); his side must not go on telling us for ever.
+        return Turn(Taken(""), sends=ended(before, at, forever=True), note=f"{note}, who has not asked")
+    after = (yield from with_leg_of_phone(before)) if is_phone(pair.watcher) else before
+    turn = granted(before, after, at)
+    if before.state == REFUSED and not after.legs:
+        # He was asked twice, and his last word counts; nobody looks any more.
         turn += Turn(sends=ended(before, at))
     return Turn(Taken(""), rules=("PRES-5", "PRES-23"), note=note) + turn + new
 

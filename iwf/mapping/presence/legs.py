@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from attrs import evolve
 
 from iwf.mapping.model import (
@@ -14,6 +16,7 @@ from iwf.mapping.model import (
     WatchRequested,
 )
 from iwf.mapping.presence.pairs import Pair, pair_of_row, said_by_watcher
+from iwf.mapping.presence.phones import PHONES
 from iwf.mapping.presence.spelling import spelled
 from iwf.mapping.presence.standing import ASKED, GRANTED, Standing, standing_of, with_leg
 from iwf.mapping.presence.telling import (
@@ -25,7 +28,7 @@ from iwf.mapping.presence.telling import (
 )
 from iwf.mapping.presence.upstream import fetched, settled
 from iwf.mapping.presence.views import with_fetch, without_document
-from iwf.mapping.rows import Fetch, Leg, query
+from iwf.mapping.rows import Fetch, Leg, Query, Rows, Subscriber, query
 from iwf.mapping.turn import At, Decision, Turn, refuse
 
 #: Seconds after which a leg has ended although its edge has not said so: the edge goes first.
@@ -45,6 +48,23 @@ def leg_of(event: WatchRequested | WatchRenewed, pair: Pair, at: At) -> Leg | No
     due = None if event.until is None else event.until + LATE
     return Leg(event.leg, pair.watcher.key, pair.presentity.key, pair.tenant,
                event.lane or event.origin.asserted_by, event.origin.address.instance, due)
+
+
+def leg_of_phone(pair: Pair) -> Leg:
+    """What a phone that is logged in looks at somebody with."""
+    lane = PHONES + pair.tenant
+    return Leg(f"{lane}|{pair.watcher.key}|{pair.presentity.key}", pair.watcher.key, pair.presentity.key,
+               pair.tenant, lane)
+
+
+def with_leg_of_phone(standing: Standing) -> Generator[tuple[Query, ...], Rows, Standing]:
+    """The same with the leg of a phone that watches, if it is logged in."""
+    pair = standing.pair
+    key = {"phone": pair.watcher.key, "tenant": pair.tenant}
+    subscriber = (yield (query(Subscriber, **key),)).one(Subscriber, **key)
+    if subscriber is None or not subscriber.online:
+        return standing
+    return with_leg(standing, leg_of_phone(pair))
 
 
 def decide_renewed(event: WatchRenewed, at: At) -> Decision:
@@ -104,7 +124,7 @@ def decide_left(event: WatchEnded, at: At) -> Decision:
         if isinstance(pair, Failure):
             return refuse(pair, note)
         before = yield from standing_of(pair, at)
-        return Turn(Taken(""), rules=("PRES-10",), note=note) + _left_with(before, (), at)
+        return Turn(Taken(""), rules=("PRES-10",), note=note) + left_with(before, (), at)
     # By its id, since a leg has to end even where the configuration knows its way no more.
     rows = yield (query(Leg, id=event.leg),)
     leg = rows.one(Leg, id=event.leg)
@@ -116,10 +136,10 @@ def decide_left(event: WatchEnded, at: At) -> Decision:
 def left(leg: Leg, at: At) -> Decision:
     """The turn in which a leg ends."""
     before = yield from standing_of(pair_of_row(leg), at)
-    return _left_with(before, _remaining(before, leg), at)
+    return left_with(before, _remaining(before, leg), at)
 
 
-def _left_with(before: Standing, legs: tuple[Leg, ...], at: At) -> Turn:
+def left_with(before: Standing, legs: tuple[Leg, ...], at: At) -> Turn:
     """The turn after which only these legs are left.  When nobody looks, a state that still waits to
     leave must not be told to who looks next: it is old by then.  (A leg with a name of its own can
     be told nothing when it is over.)"""

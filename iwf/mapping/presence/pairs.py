@@ -19,7 +19,7 @@ from iwf.mapping.model import (
     address_of_key,
 )
 from iwf.mapping.model.presence import Presence, Published, WatchNews
-from iwf.mapping.presence.phones import refused_to_phones
+from iwf.mapping.presence.phones import PHONES, is_phone
 from iwf.mapping.presence.publishing import gateway_behind, stands_for_gateway, way_to_owner, way_to_servers
 from iwf.mapping.rows import Leg, Watch
 from iwf.mapping.settings import Gateway
@@ -75,9 +75,8 @@ def said_by_presentity(origin: Party, target: Address, gateway: Gateway) -> Pair
     return _between(watcher, said_by.address, tenant)
 
 
-def _between(watcher: Address, presentity: Address, tenant: str) -> Pair | Failure:
-    return (refused_to_phones(watcher, presentity)
-            or Pair(watcher.bare(), presentity.bare(), tenant))
+def _between(watcher: Address, presentity: Address, tenant: str) -> Pair:
+    return Pair(watcher.bare(), presentity.bare(), tenant)
 
 
 def pair_of_row(row: Watch | Leg) -> Pair:
@@ -108,6 +107,8 @@ def way_to_presentity(pair: Pair, gateway: Gateway) -> Way | Failure:
     """Where the presentity is asked, and who he sees asking."""
     if pair.is_publication:
         return way_to_owner(pair.watcher, pair.presentity, pair.tenant, gateway)
+    if is_phone(pair.presentity):
+        return Way(Party(pair.watcher), pair.presentity, pair.watcher, PHONES + pair.tenant)
     return way_between(Party(pair.watcher), pair.presentity, pair.tenant, (), gateway)
 
 
@@ -115,4 +116,6 @@ def way_to_watcher(pair: Pair, gateway: Gateway) -> Way | Failure:
     """Where the watcher is told, and whom he sees."""
     if pair.is_publication:
         return way_to_servers(pair.presentity, pair.watcher, pair.tenant, gateway)
+    if is_phone(pair.watcher):
+        return Way(Party(pair.presentity), pair.watcher, pair.presentity, PHONES + pair.tenant)
     return way_between(Party(pair.presentity), pair.watcher, pair.tenant, (), gateway)

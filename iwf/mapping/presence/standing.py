@@ -11,8 +11,10 @@ from collections.abc import Generator
 from attrs import evolve, frozen
 
 from iwf.mapping.presence.pairs import Pair
+from iwf.mapping.presence.phones import is_phone, published_by
 from iwf.mapping.presence.publishing import legs_of_publication
-from iwf.mapping.rows import Leg, Query, Rows, Spelling, View, Watch, query
+from iwf.mapping.rows import Leg, Query, Rows, Spelling, Subscriber, View, Watch, query
+from iwf.mapping.settings import Gateway
 from iwf.mapping.turn import At
 
 #: States of a :class:`~iwf.mapping.rows.Watch`.
@@ -47,6 +49,10 @@ class Standing:
         """What there is to see: what he publishes goes before what is asked for (PUB-5)."""
         return self.published or self.view
 
+    def is_seen_by_all(self, gateway: Gateway) -> bool:
+        """Whether the presentity is shown to whoever asks (PUB-5); a phone is asked first (SMSP-5)."""
+        return self.published is not None and gateway.published_open and not is_phone(self.pair.presentity)
+
 
 def standing_of(pair: Pair, at: At) -> Generator[tuple[Query, ...], Rows, Standing]:
     """How things stand for a pair."""
@@ -58,9 +64,13 @@ def standing_of(pair: Pair, at: At) -> Generator[tuple[Query, ...], Rows, Standi
     legs = rows.all(Leg, **key)
     if pair.is_publication:
         legs = legs_of_publication(pair.watcher, pair.presentity, tenant, at.gateway)
+    published = lasting(rows.one(View, **public), at)
+    if is_phone(pair.presentity):
+        row = yield (query(Subscriber, phone=presentity, tenant=tenant),)
+        subscriber = row.one(Subscriber, phone=presentity, tenant=tenant)
+        published = published_by(presentity, tenant, subscriber, at.gateway)
     return Standing(pair, rows.one(Watch, **key), legs,
-                    rows.one(View, **key) or View(watcher, presentity, tenant),
-                    lasting(rows.one(View, **public), at),
+                    rows.one(View, **key) or View(watcher, presentity, tenant), published,
                     _text(rows.one(Spelling, address=watcher)),
                     _text(rows.one(Spelling, address=presentity)))
 

@@ -22,6 +22,7 @@ from iwf.mapping.model import (
     WatchRefused,
 )
 from iwf.mapping.presence.pairs import way_to_watcher
+from iwf.mapping.presence.phones import is_phone
 from iwf.mapping.presence.standing import GRANTED, Standing
 from iwf.mapping.presence.upstream import stream_of_pair
 from iwf.mapping.presence.views import open_instances
@@ -56,6 +57,8 @@ def state_to_all(standing: Standing, at: At) -> Told:
     if standing.pair.told_per_leg:
         state = _state(standing, way)
         return standing, _to_legs(standing.legs, state, "s", at, standing, latest=True)
+    if is_phone(standing.pair.watcher):
+        return _to_phone(standing, way, at)
     return _by_device(standing, way, None, at)
 
 
@@ -67,7 +70,22 @@ def state_to_leg(standing: Standing, leg: Leg, at: At) -> Told:
         return standing, Turn()
     if standing.pair.told_per_leg:
         return standing, _to_legs((leg,), _state(standing, way), "s", at, standing, latest=True)
+    if is_phone(standing.pair.watcher):
+        return _to_phone(standing, way, at)
     return _by_device(standing, way, leg, at)
+
+
+def _to_phone(standing: Standing, way: Way, at: At) -> Told:
+    """SMSP-3: a phone is told one thing, that somebody has become available, and not again because
+    we have been started again or a connector was away."""
+    watch, view = standing.watch, standing.view
+    assert watch is not None
+    here = open_instances(standing.document.devices)
+    shown = (*here, *(name for name in watch.shown if name in view.unconfirmed and name not in here))
+    told = evolve(standing, watch=evolve(watch, shown=shown))
+    if watch.shown or not here:
+        return told, Turn()
+    return told, Turn(latest=(_item(way.lane, _state(standing, way), "s", at, standing),))
 
 
 def _by_device(standing: Standing, way: Way, leg: Leg | None, at: At) -> Told:
@@ -196,6 +214,16 @@ def taken_back(standing: Standing, at: At) -> Turn:
     if standing.pair.told_per_leg and standing.legs:
         return _to_legs(standing.legs, state, "s", at, standing, latest=True)
     return Turn(latest=(_item(way.lane, state, "s", at, standing),))
+
+
+def told_gone(standing: Standing, at: At) -> Turn:
+    """Nobody keeps up to date any more what is told device by device, so nothing of it is to stay."""
+    way = way_to_watcher(standing.pair, at.gateway)
+    shown = standing.watch.shown if standing.watch is not None else ()
+    if standing.state != GRANTED or standing.pair.told_per_leg or not shown or isinstance(way, Failure):
+        return Turn()
+    state = Presence(Party(way.seen_as), way.target, gone=shown, target_spelling=standing.watcher_spelling)
+    return Turn(latest=(_item(way.lane, state, "g", at, standing),))
 
 
 def _nothing_of(standing: Standing) -> View:

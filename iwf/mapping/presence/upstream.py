@@ -21,6 +21,7 @@ from iwf.mapping.model import (
     WatchRequested,
 )
 from iwf.mapping.presence.pairs import Pair, way_to_presentity, way_to_watcher
+from iwf.mapping.presence.phones import is_phone
 from iwf.mapping.presence.standing import ASKED, GRANTED, REFUSED, Standing
 from iwf.mapping.presence.views import is_fetching, without_document
 from iwf.mapping.rows import Row, View, Watch
@@ -53,7 +54,8 @@ def settled(before: Standing, after: Standing, at: At, name: str = "", note: str
 def is_needed(standing: Standing) -> bool:
     """Whether the presentity's side has to keep us up to date."""
     if standing.state == ASKED:
-        return True
+        # PUB-5: whose presence agent we are is asked by us (iwf/mapping/presence/mutual.py).
+        return standing.published is None or is_phone(standing.pair.presentity)
     # PUB-5: what he publishes is used in place of asking him.
     return standing.state == GRANTED and bool(standing.legs) and standing.published is None
 
@@ -86,6 +88,8 @@ def _due(standing: Standing, at: At) -> float | None:
     times = [standing.view.doubt] if standing.view.doubt is not None else []
     if watch.state == ASKED and gives_up(standing.pair):
         times.append(watch.changed + patience.pending_max)  # PRES-25
+    if watch.state == ASKED and is_phone(standing.pair.presentity):
+        times.append(watch.changed + at.gateway.service.yes_window)  # SMSP-5
     return min(times, default=None)
 
 

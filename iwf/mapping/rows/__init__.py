@@ -21,26 +21,39 @@ from iwf.mapping.rows.messages import (
     Remembered,
     Spelling,
 )
-from iwf.mapping.rows.phones import Account, Counter, Fragments, Lease, Pace, Parked, Piece
+from iwf.mapping.rows.phones import (
+    Account,
+    Counter,
+    Fragments,
+    Lease,
+    OptOut,
+    Pace,
+    Parked,
+    Piece,
+    Quota,
+    Subscriber,
+)
 from iwf.mapping.rows.presence import Fetch, Leg, View, Watch
 
 __all__ = [
-    "DUE_TYPES", "NEVER", "ROW_TYPES", "Account", "Conversation", "Counter", "Delivery", "Early", "Fetch", "Fragments",
-    "Habit", "Lease", "Leg", "Noticed", "Pace", "Parked", "Part", "Piece", "Query", "Queued", "Remembered",
-    "Row", "Rows", "Spelling", "View", "Watch", "due_key", "is_volatile", "key_of", "query",
+    "DUE_TYPES", "NEVER", "ROW_TYPES", "Account", "Conversation", "Counter", "Delivery", "Early", "Fetch",
+    "Fragments", "Habit", "Lease", "Leg", "Noticed", "OptOut", "Pace", "Parked", "Part", "Piece", "Query",
+    "Queued", "Quota", "Remembered", "Row", "Rows", "Spelling", "Subscriber", "View", "Watch", "due_key",
+    "is_volatile", "key_of", "query",
 ]
 
 NEVER = 9e12  #: a ``forget_at`` beyond any clock
 
 Row = (Delivery | Part | Early | Queued | Lease | Counter | Spelling | Conversation | Habit | Noticed
-       | Remembered | Fragments | Pace | Parked | Watch | Leg | View)
+       | Remembered | Fragments | Pace | Parked | Watch | Leg | View | Account
+       | Subscriber | OptOut | Quota)
 
 ROW_TYPES: tuple[type[Row], ...] = (
     Delivery, Part, Early, Queued, Lease, Counter, Spelling, Conversation, Habit, Noticed, Remembered,
-    Fragments, Pace, Parked, Watch, Leg, View)
+    Fragments, Pace, Parked, Watch, Leg, View, Account, Subscriber, OptOut, Quota)
 
 #: Row types with a deadline.
-DUE_TYPES = (Delivery, Fragments, Pace, Parked, Watch, Leg)
+DUE_TYPES = (Delivery, Fragments, Pace, Parked, Subscriber, Watch, Leg)
 
 
 def is_volatile(row: type[Row]) -> bool:

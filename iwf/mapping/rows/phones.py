@@ -1,4 +1,4 @@
-"""Numbers, parts of texts, and the order of texts to phones."""
+"""Phones: their numbers, parts and order of texts, and what they have told the service number."""
 
 from __future__ import annotations
 
@@ -121,8 +121,65 @@ class Parked:
     payload: Message
     due: float | None
     """When it is no longer wanted."""
+    place: int = 0
+    """In the queue; several may be parked at the same moment."""
 
     def item(self) -> Item:
         """The item, now that it may leave."""
         return Item(self.id, self.lane, self.stream, self.payload, self.delivery, self.created,
                     expires_at=self.due)
+
+
+@frozen
+class Subscriber:
+    """A phone that has spoken to the service number (sms.md, SMS-71)."""
+
+    TABLE: ClassVar[str] = "subscriber"
+    KEY: ClassVar[tuple[str, ...]] = ("phone", "tenant")
+
+    phone: str
+    tenant: str
+    lane: str
+    """The link it last wrote over."""
+    name: str = ""
+    """How it wants to be called."""
+    language: str = ""
+    """A language tag; empty: that of its link."""
+    registered: bool = False
+    """It has logged in once: from then on there is a presence to ask for (SMSP-7)."""
+    online: bool = False
+    reachable: bool = True
+    """Its operator has not said the contrary (SMSP-6)."""
+    status: str = ""
+    """What it says about itself."""
+    changed: float = 0.0
+    """Since when the state is as it is."""
+    due: float | None = None
+    """When the session ends unless there is a text from the phone before (SMSP-2)."""
+
+
+@frozen
+class OptOut:
+    """A phone wants no more texts (SMS-74)."""
+
+    TABLE: ClassVar[str] = "optout"
+    KEY: ClassVar[tuple[str, ...]] = ("phone", "tenant", "contact")
+
+    phone: str
+    tenant: str
+    contact: str
+    """From this contact; empty: from nobody at all."""
+    since: float
+
+
+@frozen
+class Quota:
+    """How often something was done of what may not be done more often for a while."""
+
+    TABLE: ClassVar[str] = "quota"
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: str
+    used: int
+    forget_at: float
+    """End of the while: from then on it is counted anew."""

@@ -30,16 +30,18 @@ class Accounts:
 
     :param clock: IReactorTime.
     :param via: our hop on the way to another, with a fresh branch.
+    :param hold: keeps a connection of ours open for so many seconds without traffic.
     """
 
     def __init__(self, settings: SipSettings, client: UserAgentClient, locator: Locator, ids: Ids, clock: Any,
-                 via: Callable[[Hop], Via], log: Logger) -> None:
+                 via: Callable[[Hop], Via], hold: Callable[[Hop, float], object], log: Logger) -> None:
         self._settings = settings
         self._client = client
         self._locator = locator
         self._ids = ids
         self._clock = clock
         self._via = via
+        self._hold = hold
         self._log = log
         self._keyrings = {trunk.lane: Keyring(Login(trunk.username, trunk.password, trunk.realm), ids)
                           for trunk in settings.trunks if trunk.username}
@@ -51,12 +53,17 @@ class Accounts:
         """SIP-80: keep a trunk registered that demands it; its lane is open as long as it is."""
         registering = self._registering[trunk.lane] = Registering(
             trunk, self._client, self._keyrings.get(trunk.lane), self._ids, self._clock, self._locator, self._via,
-            lambda up: lane.grant(window if up else 0), self._log)
+            self._hold, lambda up: lane.grant(window if up else 0), self._log)
         registering.start()
 
     def stop(self) -> Deferred[Any]:
         """Take all registrations back; fires when that is done or has failed."""
         return DeferredList([registering.stop() for registering in self._registering.values()])
+
+    def flow_failed(self, hop: Hop) -> None:
+        """A connection of ours is gone, and with it perhaps the only way to us."""
+        for registering in self._registering.values():
+            registering.flow_failed(hop)
 
     # -- requests
 

@@ -40,7 +40,7 @@ from iwf.sip.messaging.signals import (
 from iwf.sip.reasons import one_line
 from iwf.sip.settings import SipSettings, TrunkSettings
 from iwf.sip.syntax.dates import write_date
-from iwf.sip.syntax.headers import NameAddr, Via
+from iwf.sip.syntax.headers import NameAddr, Via, is_language
 from iwf.sip.syntax.message import Request
 from iwf.sip.syntax.uri import Uri, parse_uri
 from iwf.sip.transaction.loops import OPEN, closed, mark_of
@@ -49,14 +49,15 @@ from iwf.sip.transport.routing import outbound_route
 #: MSG-27: octets of a whole MESSAGE outside a session.
 PAGE_LIMIT = 1300
 
-#: The first CSeq of a request in its second form: above those of the first form, which may have been
-#: sent again with credentials (SIP-60), so that no agent takes the one for the other (MSG-6a).
-SECOND_FORM = 10
+#: How far the CSeq of a request in another form is above that of the form before, which may have been sent again
+#: with credentials (SIP-60), so that no agent takes the one for the other (MSG-6a).
+FORM_STEP = 10
+#: MSG-6: the highest number that can stand for an id, with room for all forms.
+_MOST = 2**31 - 10 * FORM_STEP
 
 #: MSG-43.
 _PRIORITY = {2: "emergency", 1: "urgent", -1: "non-urgent"}
 
-_is_language = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*").fullmatch
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]+"
 _is_call_id = re.compile(rf"(?=.{{1,255}}\Z){_WORD}(?:@{_WORD})?").fullmatch  # RFC 3261 25.1: callid
 _DIALLED = frozenset("+0123456789*#")
@@ -64,7 +65,7 @@ _is_number = re.compile(r"[0-9]{1,10}").fullmatch
 
 
 def write(item: Item, trunk: TrunkSettings, settings: SipSettings, via: Via,
-          habits: Habits | None = None, again: bool = False) -> Request | Failure:
+          habits: Habits | None = None, form: int = 0) -> Request | Failure:
     """The MESSAGE for an item.
 
     Call-ID, From tag and CSeq depend on the item alone, so that a repetition after a crash looks
@@ -72,13 +73,13 @@ def write(item: Item, trunk: TrunkSettings, settings: SipSettings, via: Via,
 
     :param via: our hop, with a fresh branch.
     :param habits: what is known of the users; None: nothing.
-    :param again: the target has refused the first one: another one, not a repetition.
+    :param form: how many other forms of it the target has refused.
     """
     habits = habits or Habits()
     try:
         match item.payload:
             case Message():
-                return _write_message(item, trunk, settings, via, habits, again)
+                return _write_message(item, trunk, settings, via, habits, form)
             case Report():
                 return _write_report(item, trunk, settings, via, habits)
             case Notification():
@@ -113,7 +114,7 @@ def ref_of_request(item: Item, request: Request) -> str:
 
 
 def _write_message(item: Item, trunk: TrunkSettings, settings: SipSettings, via: Via,
-                  habits: Habits, again: bool) -> Request | Failure:
+                  habits: Habits, form: int) -> Request | Failure:
     """The MESSAGE for an item that holds a :class:`~iwf.mapping.model.Message`.
 
     :raises NoImage: when an address has none.
@@ -123,8 +124,8 @@ def _write_message(item: Item, trunk: TrunkSettings, settings: SipSettings, via:
     sender = _from(message.origin.address, message.origin.name, item, settings)
     target = target_uri(item, settings)                              # MSG-2: Request-URI = To
     call_id = _call_id(message.conversation, message.target, item, settings, habits)
-    cseq = SECOND_FORM if again else 1                               # MSG-6a: a fresh From tag
-    if trunk.profile == "draft" and _is_number(message.id) and int(message.id) < 2**31 - SECOND_FORM:
+    cseq = 1 + FORM_STEP * form                                      # MSG-6a: a fresh From tag
+    if trunk.profile == "draft" and _is_number(message.id) and int(message.id) < _MOST:
         cseq += int(message.id) - 1                                  # MSG-6
     headers = _common_headers(message.hops, sender, target, call_id, cseq, trunk)
     body = _chosen_body(message)
@@ -141,7 +142,9 @@ def _write_message(item: Item, trunk: TrunkSettings, settings: SipSettings, via:
 def _forms(item: Item, message: Message, text: bytes, target: Uri, trunk: TrunkSettings, settings: SipSettings,
            habits: Habits) -> Iterator[tuple[str, bytes]]:
     """Content type and content of a message, the richest form first; the first one that there is room for is sent."""
-    rich = rich_content(item, text, trunk) if len(message.bodies) > 1 and text else None
+    rich = None
+    if len(message.bodies) > 1 and text:
+        rich = rich_content(item, text, habits.of(message.target).markup or trunk.html)
     if wants_wrapper(message, trunk, habits):
         bare = message.origin.address.bare()
         seen_as = uri_of_address(bare, phone_hosts=_phone_hosts(bare, settings))
@@ -233,7 +236,7 @@ def _add_optional(headers: list[tuple[str, str]], item: Item, message: Message, 
     if message.subject:
         headers.append(("Subject", one_line(message.subject)))       # MSG-15
     language = (body.language if body is not None else "") or message.language
-    if _is_language(language):
+    if is_language(language):
         headers.append(("Content-Language", language))               # MSG-16
     priority = "non-urgent" if message.kind is Kind.HEADLINE else _PRIORITY.get(message.urgency)
     if priority:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from iwf.mapping.model import Address, Composing, Item, Message, Notification, Report
 from iwf.sip.messaging.author import ref_of_request
 from iwf.sip.messaging.habits import Habits
+from iwf.sip.messaging.rich import markup_of
 from iwf.sip.syntax.message import Request, Response
 
 
@@ -22,7 +23,7 @@ def has_other_form(item: Item, request: Request, refusal: Response, habits: Habi
 
 
 def _of_content(item: Item, request: Request, refusal: Response, habits: Habits) -> bool:
-    """The target does not take such content (RCPT-2, COMP-4)."""
+    """The target does not take such content (RCPT-2, COMP-4, MSG-23)."""
     payload = item.payload
     if isinstance(payload, Composing):
         habits.refused_typing(payload.target)
@@ -30,7 +31,8 @@ def _of_content(item: Item, request: Request, refusal: Response, habits: Habits)
         habits.refused_cpim(payload.target)
         return True
     elif isinstance(payload, Message):
-        habits.refused(payload.target, refusal.get("Accept") or "")
+        is_other = habits.refused(payload.target, request.get("Content-Type") or "", refusal.get("Accept") or "")
+        return is_other and bool(markup_of(payload))
     return False
 
 

@@ -9,6 +9,7 @@ from attrs import define, field
 
 from iwf.mapping import cpim
 from iwf.mapping.model import Address
+from iwf.sip.messaging.markup import MARKUP
 
 MOST = 20_000
 """Users that are remembered; those of whom nothing was heard for longest are forgotten."""
@@ -22,6 +23,8 @@ class Habit:
     takes_cpim: bool | None = None
     """None: nobody has tried."""
     takes_typing: bool = True
+    markup: str = ""
+    """How he takes it, as in :attr:`~iwf.sip.settings.TrunkSettings.html`; empty: as his trunk has it (MSG-23)."""
     takes_its_call_ids: bool = True
     """A Call-ID that the user's agent has made itself is no loop to it."""
 
@@ -64,10 +67,22 @@ class Habits:
         """A user has answered 482 to a Call-ID that may be his own (MSG-3)."""
         self._habit(user).takes_its_call_ids = False
 
-    def refused(self, user: Address, accept: str) -> None:
-        """A user has refused a content, and said what he takes instead."""
-        if cpim.TYPE in accept.lower():
-            self._habit(user).takes_cpim = True
+    def refused(self, user: Address, content_type: str, accept: str) -> bool:
+        """A user has answered 415 to such a content.
+
+        :param accept: what he says that he takes instead.
+        :return: whether a text with markup has another form for him than the refused one.
+        """
+        habit, accept = self._habit(user), accept.lower()
+        if cpim.TYPE in accept:
+            habit.takes_cpim = True
+        before, is_rich = habit.markup, content_type.startswith((MARKUP, "multipart/"))
+        # MSG-23: from nothing known to HTML alone to plain text, never back, or two refusals might alternate.
+        if content_type.startswith(MARKUP) or (content_type.startswith("multipart/") and MARKUP not in accept):
+            habit.markup = "never"
+        elif not before and MARKUP in accept:
+            habit.markup = "only"
+        return is_rich or habit.markup != before
 
     def _habit(self, user: Address) -> Habit:
         key = user.key.casefold()

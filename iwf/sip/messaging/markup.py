@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
+MARKUP = "text/html"
 #: Elements whose content nobody sees.
 _UNSEEN = frozenset({"script", "style", "head", "title", "template", "noscript"})
 #: Elements that stand on lines of their own.

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
 from hashlib import blake2b
 
@@ -17,21 +16,19 @@ from iwf.mapping.model import NOTHING, Address, Body, Composing, Kind, Message, 
 from iwf.mapping.xhtml import clean
 from iwf.sip.address import NoImage, address_of_uri, without_own_port
 from iwf.sip.messaging.content import Content, illegal, read_content
-from iwf.sip.messaging.rich import MARKUP
+from iwf.sip.messaging.markup import MARKUP
 from iwf.sip.messaging.signals import has_id, hints_of, receipt_of
 from iwf.sip.reasons import Status, one_line
 from iwf.sip.settings import TrunkSettings
 from iwf.sip.syntax.dates import read_date
 from iwf.sip.syntax.grammar import SipSyntaxError, is_token, readable
-from iwf.sip.syntax.headers import NameAddr
+from iwf.sip.syntax.headers import COOKIE, NameAddr, is_language
 from iwf.sip.syntax.message import Request
 from iwf.sip.syntax.phrases import PHRASES
 
-_COOKIE = "z9hG4bK"
 #: MSG-43.
 _URGENCY = {"emergency": 2, "urgent": 1, "normal": 0, "non-urgent": -1}
 
-_is_language = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*").fullmatch
 #: For ``iwf explain``.
 RULES = ("MSG-1", "MSG-2", "MSG-4", "MSG-8", "MSG-9", "MSG-12", "LOOP-1", "SIP-26")
 
@@ -62,14 +59,9 @@ def read_message(request: Request, target: Address, trunk: TrunkSettings, hosts:
     subject = _plain(request.get("Subject") or "") or content.subject   # MSG-15
     if not text and not subject:
         return Status(202, "Accepted")                               # MSG-11
-    sent_at = read_date(request.get("Date") or "")                   # MSG-20
-    if sent_at is None:
-        sent_at = content.sent_at
-    expires, expires_at = request.expires, None
-    if expires is not None:
-        expires_at = (now if sent_at is None else sent_at) + expires # MSG-40
-        if expires_at <= now:
-            return Status(202, "Accepted")                           # MSG-40: never an error
+    sent_at, expires_at = _times(request, content, now)
+    if expires_at is not None and expires_at <= now:
+        return Status(202, "Accepted")                               # MSG-40: never an error
     language = _language(request.get("Content-Language") or content.language)
     hints = () if content.wrapper is None or not content.wants else hints_of(content.wrapper)
     message = Message(
@@ -92,6 +84,16 @@ def read_message(request: Request, target: Address, trunk: TrunkSettings, hosts:
         wants=content.wants if has_id(hints) else NOTHING,           # RCPT-5
     )
     return Offered(message, RULES)
+
+
+def _times(request: Request, content: Content, now: float) -> tuple[float | None, float | None]:
+    """When a message was written, and when it is worth nothing any more."""
+    sent_at = read_date(request.get("Date") or "")                   # MSG-20
+    if sent_at is None:
+        sent_at = content.sent_at
+    if request.expires is None:
+        return sent_at, None
+    return sent_at, (now if sent_at is None else sent_at) + request.expires   # MSG-40
 
 
 def _bodies(text: str, markup: str, language: str, trunk: TrunkSettings) -> tuple[Body, ...]:
@@ -161,7 +163,7 @@ def _id(request: Request, trunk: TrunkSettings) -> str:
         return str(request.cseq.number)                              # MSG-6
     branch = request.top_via.branch
     # MSG-5: without the cookie, or with nothing behind it, the branch is not unique.
-    return branch if branch.startswith(_COOKIE) and branch != _COOKIE and is_token(branch) else ""
+    return branch if branch.startswith(COOKIE) and branch != COOKIE and is_token(branch) else ""
 
 
 def _key(request: Request, trunk: TrunkSettings) -> str:
@@ -172,4 +174,4 @@ def _key(request: Request, trunk: TrunkSettings) -> str:
 
 def _language(tags: str) -> str:
     first = tags.partition(",")[0].strip()
-    return first if _is_language(first) else ""                      # MSG-16
+    return first if is_language(first) else ""                      # MSG-16

@@ -26,6 +26,7 @@ from iwf.mapping.model import (
     Verdict,
     WatchClosed,
     WatchEnded,
+    Watchers,
     WatchFetched,
     WatchGranted,
     WatchNews,
@@ -35,14 +36,14 @@ from iwf.mapping.model import (
 )
 from iwf.sip.client import UserAgentClient
 from iwf.sip.presence.compositor import Compositor
-from iwf.sip.presence.document import document_of
+from iwf.sip.presence.document import document_of, without_tunes
 from iwf.sip.presence.headers import ALLOW_EVENTS, contact
 from iwf.sip.presence.notifier import Notifier
 from iwf.sip.presence.outputs import Answer, Asked, Machine, Offer, Output, Send
 from iwf.sip.presence.publisher import Publisher
 from iwf.sip.presence.requests import Ended, Requests
 from iwf.sip.presence.subscriber import Subscriber
-from iwf.sip.reasons import Status
+from iwf.sip.reasons import OUR_FAULT
 from iwf.sip.sender import Sender
 from iwf.sip.settings import Hop, SipSettings, TrunkSettings
 from iwf.sip.syntax.message import Request, Response
@@ -54,9 +55,8 @@ TICK = 0.05
 MEMORY = "sip"
 
 #: Payloads that :meth:`PresenceAgent.deliver` takes.
-PRESENCE = frozenset((*get_args(WatchNews), Presence, Published))
+PRESENCE = frozenset((*get_args(WatchNews), Presence, Published, Watchers))
 
-_OUR_FAULT = Status(500, "Server Internal Error")
 
 
 class PresenceAgent:
@@ -83,6 +83,7 @@ class PresenceAgent:
         self._via = sender.via
         self._reply = reply
         hosts = frozenset(alias.domain for alias in settings.aliases)
+        self._tune_as_note = settings.presence.tune_as_note
         self._notifier = Notifier(settings.presence, hosts, ids, document_of)
         self._subscriber = Subscriber(settings, ids)
         self._publisher = Publisher(settings, ids)
@@ -143,17 +144,19 @@ class PresenceAgent:
                 self._perform(self._compositor, self._compositor.published(asked, target, now))
         except Exception:  # noqa: BLE001 - the border: it costs this request and nothing else
             self._log.failure("Cannot take a {method}", method=request.method)
-            self._answer(Answer(asked, _OUR_FAULT))
+            self._answer(Answer(asked, OUR_FAULT))
 
     def deliver(self, item: Item) -> Deferred[Accepted | Rejected]:
         """An item with a payload of presence; see :class:`iwf.edge.IOutlet`.
 
         It is taken as soon as its machine has it, which then does what it takes.
         """
-        now = self._clock.seconds()
+        now, payload = self._clock.seconds(), item.payload
+        if isinstance(payload, Presence | Published) and not self._tune_as_note:
+            payload = without_tunes(payload)
         try:
-            match item.payload:
-                case WatchGranted() | WatchRefused() | WatchClosed() | Presence() as told:
+            match payload:
+                case WatchGranted() | WatchRefused() | WatchClosed() | Presence() | Watchers() as told:
                     self._perform(self._notifier, self._notifier.deliver(told, now))
                 case Published() as published:
                     self._perform(self._publisher, self._publisher.deliver(published, item.lane, now))
@@ -205,7 +208,7 @@ class PresenceAgent:
             if answer.image is not None:
                 response = self._with_dialog(response, asked.request, answer, source)
         except OSError:                                              # the system knows no way back
-            response = respond(asked.request, _OUR_FAULT)
+            response = respond(asked.request, OUR_FAULT)
         self._reply(transaction, response)
 
     def _with_dialog(self, response: Response, request: Request, answer: Answer, source: Hop) -> Response:

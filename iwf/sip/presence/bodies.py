@@ -42,6 +42,8 @@ def read_body(request: Request, now: float) -> Body | Status | None:
     if isinstance(octets, Status):
         return octets
     try:
-        return Body(octets, parse(octets, now))
+        # RFC 8048 6: where XMPP says xml:lang of a whole stanza.
+        language = (request.get("Content-Language") or "").partition(",")[0].strip()
+        return Body(octets, parse(octets, now, language))
     except PidfFault:
         return _BROKEN

@@ -32,10 +32,10 @@ from iwf.sip.presence.deadlines import Deadlines, Pace
 from iwf.sip.presence.headers import PRESENCE, event_of
 from iwf.sip.presence.outputs import RECALL_BURST, RECALL_RATE, Answer, Asked, Offer, Output, remember
 from iwf.sip.presence.questions import Questions
-from iwf.sip.presence.requested import BAD_EVENT, interval_of, refusal
-from iwf.sip.presence.steady import Steady
+from iwf.sip.presence.requested import interval_of, refusal
 from iwf.sip.reasons import Status
 from iwf.sip.settings import PresenceSettings
+from iwf.sip.steady import Steady
 from iwf.sip.syntax.grammar import SipSyntaxError, is_token
 from iwf.sip.syntax.message import Response
 
@@ -43,6 +43,7 @@ from iwf.sip.syntax.message import Response
 MAX_PUBLICATIONS = 10
 
 _RESOLUTION = 1e-6
+_BAD_EVENT = Status(489, "Bad Event", (("Allow-Events", PRESENCE),), ("PUB-4",))
 _NOT_OURS = Status(404, "Not Found", rules=("PUB-4",))
 _NOT_HIS = Status(403, "Only One's Own Presence Is Taken", rules=("PUB-4",))
 _NO_SUCH_TAG = Status(412, "Conditional Request Failed", rules=("PUB-4",))
@@ -134,7 +135,7 @@ class Compositor:
             return [Answer(asked, _NOT_HIS)]
         event = event_of(asked.request)
         if event is None or event.package != PRESENCE:
-            return [Answer(asked, BAD_EVENT)]
+            return [Answer(asked, _BAD_EVENT)]
         user = self._users.get(target.key)
         if user is None:
             if len(self._users) >= self._settings.max_watchers:

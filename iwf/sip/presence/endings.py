@@ -12,7 +12,7 @@ from iwf.mapping.model import Failure, Reason
 from iwf.sip.reasons import failure_of_status
 from iwf.sip.syntax.message import Response
 
-#: PRES-7: refused with one of these, a refresh ends the dialog; any other failure leaves it until it expires.
+#: PRES-7, SIP-75: refused with one of these, a refresh ends the dialog; any other failure leaves it until it expires.
 DIALOG_ENDING = frozenset({404, 405, 410, 416, *range(480, 486), 489, 501, 604})
 
 #: No Retry-After is believed beyond this, in seconds.

@@ -15,10 +15,16 @@ from iwf.sip.syntax.uri import Uri
 
 #: The event package of presence (RFC 3856 6.1).
 PRESENCE = "presence"
+#: Who watches a user (RFC 3857).
+WINFO = "presence.winfo"
 #: Packages that we notify of.
-ALLOW_EVENTS = PRESENCE
+ALLOW_EVENTS = f"{PRESENCE}, {WINFO}"
 #: The presence document that we write and read (PIDF-2).
 PIDF = "application/pidf+xml"
+#: The list of watchers that we write (RFC 3858).
+WATCHERINFO = "application/watcherinfo+xml"
+#: What the documents of a package are.
+TYPE_OF_PACKAGE = {PRESENCE: PIDF, WINFO: WATCHERINFO}
 
 _is_token = re.compile(rf"[ \t]*({TOKEN})[ \t]*").match
 _is_seconds = re.compile(r"[0-9]{1,10}").fullmatch
@@ -91,18 +97,19 @@ def terminated(reason: str, retry_after: float | None = None) -> SubscriptionSta
     return SubscriptionState("terminated", None, reason, after)
 
 
-def accepts_pidf(message: Message) -> bool:
-    """Whether the sender reads our documents; all do who do not say (RFC 3856 6.7, PRES-20).
+def accepts(message: Message, kind: str) -> bool:
+    """Whether the sender reads our documents; all do who do not say (RFC 3856 6.7, RFC 3857 4.5, PRES-20).
 
+    :param kind: their media type.
     :raises SipSyntaxError: 400, when Accept cannot be read.
     """
-    return _takes(message.listed("Accept")) if message.get("Accept") is not None else True
+    return _takes(message.listed("Accept"), kind) if message.get("Accept") is not None else True
 
 
-def _takes(ranges: Iterable[str]) -> bool:
+def _takes(ranges: Iterable[str], kind: str) -> bool:
     for each in ranges:
         media, _, params = each.partition(";")
-        if media.strip(" \t").lower() in (PIDF, "application/*", "*/*") and not _is_refused(params):
+        if media.strip(" \t").lower() in (kind, "application/*", "*/*") and not _is_refused(params):
             return True
     return False
 

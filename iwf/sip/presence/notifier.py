@@ -1,4 +1,5 @@
-"""The notifier: SIP users watch users of other worlds (RFC 6665 4.2, RFC 3856; PRES-20 to PRES-34).  Pure.
+"""The notifier: SIP users watch users of other worlds, and their own watchers (RFC 6665 4.2, RFC 3856, RFC 3857;
+PRES-20 to PRES-34).  Pure.
 
 The state table is that of presence.md 2.1.  Whether a watcher may see somebody, and what there is to see, is
 known by the core; this machine runs the dialogs.
@@ -7,7 +8,7 @@ known by the core; this machine runs the dialogs.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from math import inf
 
 from attrs import frozen
@@ -16,10 +17,10 @@ from iwf.ids import Ids
 from iwf.mapping.model import (
     Address,
     Failure,
-    Presence,
     Reason,
     Verdict,
     WatchClosed,
+    Watchers,
     WatchGranted,
     WatchRefused,
 )
@@ -27,20 +28,18 @@ from iwf.sip.messaging.pager import origin_of
 from iwf.sip.presence.deadlines import Deadlines, Pace
 from iwf.sip.presence.dialog import dialog_of_request, id_of_request
 from iwf.sip.presence.endings import DIALOG_ENDING
-from iwf.sip.presence.headers import SubscriptionState, terminated
+from iwf.sip.presence.headers import WINFO, SubscriptionState, terminated
 from iwf.sip.presence.outputs import RECALL_BURST, RECALL_RATE, Answer, Asked, Offer, Output, Send, remember
 from iwf.sip.presence.questions import Questions
 from iwf.sip.presence.requested import NO_SUBSCRIPTION, Wish, read_subscribe, refusal
-from iwf.sip.presence.steady import Steady
-from iwf.sip.presence.subscription import MEMORY, State, Subscription, is_closed, unpacked
+from iwf.sip.presence.subscription import MEMORY, State, Subscription, unpacked
+from iwf.sip.presence.told import Shown, Told, Writer, ending_of, is_closed
 from iwf.sip.reasons import Status
 from iwf.sip.settings import PresenceSettings
+from iwf.sip.steady import Steady
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.message import Response
-from iwf.sip.syntax.uri import Uri, parse_uri
-
-Told = WatchGranted | WatchRefused | WatchClosed | Presence
-"""What the core tells watchers."""
+from iwf.sip.syntax.uri import parse_uri
 
 #: The end of the whole subscription (PRES-29).  A 408 stands for timer F too, which should end it (RFC 6665 4.2.2).
 _ENDING = DIALOG_ENDING | {408}
@@ -52,7 +51,7 @@ _RESOLUTION = 1e-6
 _LATE = Status(500, "Request Out Of Order", rules=("SIP-73",))
 _STOPPING = Status(480, "Stopping", (("Retry-After", "10"),), ("SIP-92",))
 _FULL = Failure(Reason.CONGESTED, False, retry_after=60.0, text="too many subscriptions")
-_NO_RESOURCE = frozenset({Reason.UNKNOWN_RECIPIENT, Reason.UNKNOWN_DOMAIN, Reason.GONE})
+_NOT_HIS = Status(403, "Only One's Own Watchers Are Told", rules=("SIP-90",))
 
 
 @frozen
@@ -68,9 +67,6 @@ class _Pending:
     until: float
 
 
-Document = Callable[[Presence, Uri, float, int], bytes]
-
-
 class Notifier:
     """All subscriptions of SIP watchers.
 
@@ -80,7 +76,7 @@ class Notifier:
 
     memory = MEMORY
 
-    def __init__(self, settings: PresenceSettings, hosts: Collection[str], ids: Ids, document: Document) -> None:
+    def __init__(self, settings: PresenceSettings, hosts: Collection[str], ids: Ids, document: Writer) -> None:
         self._settings = settings
         self._hosts = hosts
         self._ids = ids
@@ -119,6 +115,8 @@ class Notifier:
         watcher = origin_of(asked.request, asked.trunk, self._hosts)
         if isinstance(watcher, Status):
             return [Answer(asked, watcher)]
+        if wish.event.package == WINFO and watcher.address.key.lower() != presentity.key.lower():
+            return [Answer(asked, _NOT_HIS)]
         if self._stopping:
             return [Answer(asked, _STOPPING)]
         if len(self._subscriptions) >= self._settings.max_watchers:
@@ -126,7 +124,7 @@ class Notifier:
         leg = self._ids.token()
         subscription = Subscription(
             leg, dialog_of_request(asked.request, leg), asked.trunk.lane, watcher, presentity, now + wish.expires,
-            wish.event.id, asked.way, is_poll=wish.expires == 0)
+            wish.event, asked.way, is_poll=wish.expires == 0)
         self._subscriptions[leg] = subscription
         if subscription.is_poll:
             return self._ask(subscription, asked, now, subscription.fetched())
@@ -179,7 +177,7 @@ class Notifier:
         outputs: list[Output] = [self._taken(asked, subscription, until - now)]
         if subscription.is_poll:
             subscription.state, subscription.until = State.PENDING, now + self._settings.poll_wait
-            if subscription.presence is not None or subscription.ending is not None:
+            if subscription.shown is not None or subscription.ending is not None:
                 return outputs + self._over(subscription, terminated("timeout"), now)
             self._schedule(subscription)
             return outputs
@@ -214,7 +212,7 @@ class Notifier:
         if failure is not None:
             return []                                                # its next refresh finds it again
         self._settle(subscription)
-        if subscription.presence is None:
+        if subscription.shown is None:
             return []                                                # what was shown before may still be true
         return self._due(subscription, now)
 
@@ -246,16 +244,16 @@ class Notifier:
                     subscription.state = State.ACTIVE                # PRES-23
                     return self._due(subscription, now, at_once=True)
                 return []
-            case Presence():
-                return self._seen(subscription, told, now)
-            case WatchRefused():
-                absent = told.failure.reason in _NO_RESOURCE
-                return self._closed(subscription, terminated("noresource" if absent else "rejected"), now)  # PRES-24
-            case WatchClosed():
-                return self._closed(subscription, terminated(told.ending.value, told.retry_after), now)
+            case WatchRefused() | WatchClosed():
+                return self._closed(subscription, ending_of(told), now)
+            case Watchers():
+                subscription.is_granted = True
+                if subscription.state is State.PENDING and not subscription.is_poll:
+                    subscription.state = State.ACTIVE
+        return self._seen(subscription, told, now)
 
-    def _seen(self, subscription: Subscription, presence: Presence, now: float) -> list[Output]:
-        subscription.presence = presence
+    def _seen(self, subscription: Subscription, shown: Shown, now: float) -> list[Output]:
+        subscription.shown = shown
         if subscription.is_poll and subscription.state is State.PENDING:
             # PRES-28: the answers of several devices come one after the other.
             subscription.until = min(subscription.until, now + SETTLING)
@@ -264,7 +262,7 @@ class Notifier:
         if subscription.state is not State.ACTIVE or not subscription.is_news():
             return []
         # PRES-34: the first document, and that somebody has left, go at once.
-        leaves = is_closed(presence) and not is_closed(subscription.told)
+        leaves = is_closed(shown) and not is_closed(subscription.told)
         return self._due(subscription, now, at_once=subscription.told is None or leaves)
 
     def _closed(self, subscription: Subscription, ending: SubscriptionState, now: float) -> list[Output]:
@@ -289,7 +287,8 @@ class Notifier:
 
     def _flush(self, subscription: Subscription, now: float) -> list[Output]:
         outputs: list[Output] = []
-        if subscription.is_due and not subscription.is_waiting:
+        is_due = subscription.is_due or subscription.again_at <= now + _RESOLUTION
+        if is_due and not subscription.is_waiting:
             if not subscription.is_urgent and not subscription.is_news():
                 subscription.is_due = False                          # it is as it was when they were told last
             elif subscription.is_urgent or subscription.not_before <= now + _RESOLUTION:
@@ -321,8 +320,7 @@ class Notifier:
         is_last = subscription.state is State.OVER and not subscription.is_due
         if is_last or response.status in _ENDING:
             return self._removed(subscription)                       # PRES-29
-        if response.status >= 300:
-            subscription.is_missed = True                            # PRES-29: the next change tries again
+        subscription.answered(response.status, now, self._ids)
         return self._flush(subscription, now)
 
     def _removed(self, subscription: Subscription) -> list[Output]:

@@ -15,10 +15,10 @@ from iwf.sip.presence.document import document_of
 from iwf.sip.presence.endings import LONGEST_RETRY, backoff, longer_interval
 from iwf.sip.presence.headers import PIDF, PRESENCE
 from iwf.sip.presence.outputs import Offer, Output, Send, remember
-from iwf.sip.presence.steady import Steady
 from iwf.sip.presence.usage import refresh_delay
 from iwf.sip.reasons import failure_of_status
 from iwf.sip.settings import SipSettings
+from iwf.sip.steady import Steady
 from iwf.sip.syntax.message import Request, Response
 from iwf.sip.syntax.uri import parse_uri
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from iwf.mapping.model import Failure
-from iwf.sip.presence.headers import ALLOW_EVENTS, PIDF, PRESENCE, Event, accepts_pidf, event_of
+from iwf.sip.presence.headers import ALLOW_EVENTS, TYPE_OF_PACKAGE, Event, accepts, event_of
 from iwf.sip.presence.outputs import Answer, Asked
 from iwf.sip.reasons import Status, status_of_failure
 from iwf.sip.settings import PresenceSettings
@@ -33,10 +33,11 @@ def read_subscribe(request: Request, settings: PresenceSettings) -> Wish | Statu
     :raises SipSyntaxError: 400, for a header that cannot be read.
     """
     event = event_of(request)
-    if event is None or event.package != PRESENCE:
+    if event is None or event.package not in TYPE_OF_PACKAGE:
         return BAD_EVENT
-    if not accepts_pidf(request):
-        return Status(406, "Not Acceptable", (("Accept", PIDF),), ("PRES-20",))
+    kind = TYPE_OF_PACKAGE[event.package]
+    if not accepts(request, kind):
+        return Status(406, "Not Acceptable", (("Accept", kind),), ("PRES-20",))
     expires = interval_of(request, settings)
     return expires if isinstance(expires, Status) else Wish(event, expires)
 

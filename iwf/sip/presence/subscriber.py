@@ -26,14 +26,14 @@ from iwf.sip.presence.endings import (
     after_notify,
     longer_interval,
 )
-from iwf.sip.presence.headers import ALLOW_EVENTS, PRESENCE, SubscriptionState, event_of, subscription_state_of
+from iwf.sip.presence.headers import PRESENCE, SubscriptionState, event_of, subscription_state_of
 from iwf.sip.presence.outputs import Answer, Asked, Offer, Output, remember
-from iwf.sip.presence.steady import Steady
 from iwf.sip.presence.usage import Pair, State, Usage
 from iwf.sip.presence.usages import Usages
 from iwf.sip.presence.watch import Watch, unpacked
 from iwf.sip.reasons import Status
 from iwf.sip.settings import SipSettings
+from iwf.sip.steady import Steady
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.message import Response
 
@@ -45,7 +45,7 @@ KEPT = 30 * 86400.0
 _OK = Status(200, "OK")
 _NO_DIALOG = Status(481, "Subscription Does Not Exist", rules=("PRES-17",))
 _LATE = Status(500, "Request Came Too Late", rules=("SIP-73",))
-_BAD_EVENT = Status(489, "Bad Event", (("Allow-Events", ALLOW_EVENTS),), ("PRES-17",))
+_BAD_EVENT = Status(489, "Bad Event", (("Allow-Events", PRESENCE),), ("PRES-17",))
 
 
 class Subscriber:

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from iwf.ids import Ids
 from iwf.sip.auth.keyring import Keyring
 from iwf.sip.client import Answer, UserAgentClient
-from iwf.sip.registration.registrations import Ask, Down, Output, Registrations, Stopped, Up
+from iwf.sip.registration.registrations import EXPIRES, Ask, Down, Output, Registrations, Stopped, Up
 from iwf.sip.settings import Hop, TrunkSettings
 from iwf.sip.syntax.headers import Via
 from iwf.sip.syntax.message import Response
@@ -27,19 +27,24 @@ class Registering:
 
     :param clock: IReactorTime.
     :param via: our hop on the way to another, with a fresh branch.
+    :param hold: keeps a connection of ours open for so many seconds without traffic.
     :param turned: told whether the trunk can be used, when that changes.
     """
 
     def __init__(self, trunk: TrunkSettings, client: UserAgentClient, keyring: Keyring | None, ids: Ids, clock: Any,
-                 locator: Locator, via: Callable[[Hop], Via], turned: Callable[[bool], None], log: Logger) -> None:
+                 locator: Locator, via: Callable[[Hop], Via], hold: Callable[[Hop, float], object],
+                 turned: Callable[[bool], None], log: Logger) -> None:
         self._trunk = trunk
         self._client = client
         self._clock = clock
         self._locator = locator
         self._via = via
+        self._hold = hold
         self._turned = turned
         self._log = log
         self._machine = Registrations([parse_uri(identity.aor) for identity in trunk.register], keyring, ids)
+        self._flows: dict[str, Hop] = {}
+        """Where each identity was registered last."""
         self._failures = 0
         self._timer: Any = None
         self._stopped: Deferred[None] | None = None
@@ -53,6 +58,14 @@ class Registering:
         stopped = self._stopped = Deferred()
         self._perform(self._machine.stop(self._clock.seconds()))
         return stopped
+
+    def flow_failed(self, hop: Hop) -> None:
+        """The connection to a hop is gone; the registrar may have no other way to us (RFC 5626 4.5)."""
+        lost = [identity for identity, flow in self._flows.items() if flow == hop]
+        for identity in lost:
+            del self._flows[identity]
+        if lost:
+            self._perform(self._machine.flow_failed(lost, self._clock.seconds()))
 
     def service_route(self, user: str | None) -> Sequence[str]:
         """See :meth:`~iwf.sip.registration.registrations.Registrations.service_route`."""
@@ -89,10 +102,13 @@ class Registering:
         if hop.transport != "udp" and self._trunk.keep_alive != "off":
             via = via.with_param("keep", None)                        # SIP-45, RFC 6223 4.2.2; by UDP it would be STUN
         answer = self._client.ask(self._machine.compose(identity, via), hop)
-        answer.addCallback(self._answered, identity)
+        answer.addCallback(self._answered, identity, hop)
 
-    def _answered(self, answer: Answer, identity: str) -> None:
+    def _answered(self, answer: Answer, identity: str, hop: Hop) -> None:
         if isinstance(answer, Response):
+            if answer.status < 300 and hop.transport != "udp":
+                self._flows[identity] = hop
+                self._hold(hop, EXPIRES)
             self._perform(self._machine.answered(identity, answer, self._clock.seconds()))
         else:
             self._failed(identity, answer.value)

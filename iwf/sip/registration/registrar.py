@@ -12,17 +12,20 @@ from itertools import groupby
 
 from attrs import evolve, frozen
 
+from iwf.mapping.model import SIP, Remember
 from iwf.sip.reasons import Status
+from iwf.sip.registration.binding import Binding, packed, unpacked
 from iwf.sip.settings import Hop, RegistrarSettings
 from iwf.sip.syntax.dates import write_date
 from iwf.sip.syntax.grammar import readable
-from iwf.sip.syntax.headers import NameAddr, parse_name_addr
+from iwf.sip.syntax.headers import NameAddr
 from iwf.sip.syntax.message import Request
 from iwf.sip.syntax.uri import Uri, same_uri
-from iwf.sip.transport.routing import DEFAULT_PORT, canonical_ip, is_address
 
 #: RFC 3261 10.2: what an expiry that cannot be read stands for, and from where on 423 is not allowed any more.
 HOUR = 3600
+#: Begins the keys of all that is remembered.
+MEMORY = "registrar"
 #: Extensions that a REGISTER may require (RFC 3327).
 EXTENSIONS = frozenset({"path"})
 
@@ -35,54 +38,35 @@ _RULES = ("SIP-81", "XMPP-60")
 
 
 @frozen
-class Binding:
-    """One contact of a user."""
+class Registered:
+    """A REGISTER that has changed bindings: it is answered when they are remembered, see :meth:`Registrar.undo`."""
 
-    uri: Uri
-    """As registered; the Request-URI of what is sent to it."""
-    q: int
-    """Preference in thousandths, 0 to 1000."""
-    expires_at: float
-    call_id: str
-    cseq: int
-    source: Hop
-    """Where the REGISTER came from; for a stream, this names the connection."""
-    path: tuple[str, ...] = ()
-    """Route of requests to it (RFC 3327)."""
-
-    @property
-    def hop(self) -> Hop:
-        """Where to send; by a stream, on the connection that it registered on (SIP-42).
-
-        Never to a third party: a contact (or first Path element) that names another host than the one
-        that registered it is behind a translator of addresses, or meant to harm; both are reached where
-        the REGISTER came from.
-        """
-        source = self.source
-        if source.transport != "udp":
-            return source
-        first = parse_name_addr(self.path[0]).uri if self.path else self.uri
-        if not is_address(first.host) or canonical_ip(first.host) != canonical_ip(source.host):
-            return source
-        transport = (first.param("transport") or "udp").lower()
-        return Hop(transport, source.host, first.port or DEFAULT_PORT)
-
-    def contact(self, now: float) -> str:
-        """The value in the answer to a REGISTER."""
-        q = "" if self.q == 1000 else f";q=0.{self.q:03d}"
-        return f"<{self.uri}>{q};expires={max(1, round(self.expires_at - now))}"
+    status: Status
+    user: str
+    before: tuple[Binding, ...]
+    after: tuple[Binding, ...]
+    remember: Remember
+    """What the core has to take first."""
 
 
 class Registrar:
-    """The bindings of one domain, kept in memory: devices register again after a restart.
+    """The bindings of one domain; the core remembers them for us over a restart (XMPP-60).
 
     A clock that goes backwards stands still.
     """
 
     def __init__(self, settings: RegistrarSettings) -> None:
         self._settings = settings
+        self._users = frozenset(account.user.lower() for account in settings.accounts)
+        self._memory = f"{MEMORY}:{settings.domain}:"
         self._bindings: dict[str, list[Binding]] = {}
+        self._registered_by: dict[int, set[str]] = {}
+        """By the number of a connection: users who have registered by it, and may have left it."""
         self._last = 0.0
+
+    def has(self, user: str) -> bool:
+        """Whether somebody of that name may register."""
+        return _folded(user) in self._users
 
     def contacts(self, user: str, now: float) -> list[list[Binding]]:
         """The live bindings of a user, the most preferred first, those of equal preference together."""
@@ -90,39 +74,71 @@ class Registrar:
         return [list(group) for _, group in groupby(bindings, key=lambda binding: binding.q)]
 
     def lost(self, hop: Hop) -> None:
-        """A connection is gone, and with it the contacts that were reached by it."""
-        for user, bindings in list(self._bindings.items()):
-            left = [binding for binding in bindings if binding.source != hop]
-            if not left:
-                del self._bindings[user]
-            elif len(left) < len(bindings):
-                self._bindings[user] = left
+        """A connection that somebody had opened is gone, and with it the contacts that were reached by it.
 
-    def register(self, request: Request, source: Hop, now: float) -> Status:
+        Nothing of that is remembered: after a restart all connections are gone.
+        """
+        for user in self._registered_by.pop(hop.flow, ()):
+            self._put(user, [binding for binding in self._bindings.get(user, ()) if binding.source.flow != hop.flow])
+
+    def register(self, request: Request, source: Hop, now: float) -> Status | Registered:
         """Process a REGISTER whose sender may change the bindings of its To (10.3, steps 5 to 8).
 
         All of its changes are made, or none.
 
         :param now: UTC seconds.
+        :return: a status alone when nothing has changed.
         :raises SipSyntaxError: for headers that cannot be read; nothing is changed then.
         """
         now = self._time(now)
         user = _folded(request.to.uri.user_text())
+        before = sorted(self._live(user, now), key=lambda binding: binding.expires_at)
         try:
             path = _path(request)
-            changed = self._changed(request, user, source, path, now)
+            after = self._changed(request, list(before), source, path, now)
         except _Refused as refusal:
             return refusal.status
-        if changed:
-            self._bindings[user] = changed
+        status = _told(after, path, now)
+        if after == before:
+            return status
+        self._put(user, after)
+        if source.flow:
+            self._registered_by.setdefault(source.flow, set()).add(user)
+        until = max((binding.expires_at for binding in after), default=0.0)
+        remember = Remember(SIP, self._memory + user, packed(after) if after else "", until)
+        return Registered(status, user, tuple(before), tuple(after), remember)
+
+    def undo(self, registered: Registered) -> None:
+        """Take back changes that cannot be remembered (10.3: all are made, or none); what came later stays."""
+        before, after = registered.before, registered.after
+        kept = [binding for binding in self._bindings.get(registered.user, ())
+                if binding not in after or binding in before]
+        lost = [binding for binding in before
+                if binding not in after and not any(same_uri(binding.uri, other.uri) for other in kept)]
+        self._put(registered.user, lost + kept)
+
+    def recall(self, key: str, text: str, now: float) -> Remember | None:
+        """Take over what was remembered before a restart, if it can be reached without its connection.
+
+        :return: what forgets it, where nothing of it is of use any more.
+        """
+        if not key.startswith(f"{MEMORY}:"):
+            return None                                                      # another part's
+        now = self._time(now)
+        user = key.removeprefix(self._memory)
+        try:
+            bindings = unpacked(text) if self.has(user) else []              # an account may have been closed
+        except ValueError:
+            bindings = []
+        found = [known for binding in bindings if (known := binding.without_connection()) is not None]
+        self._put(user, [binding for binding in found if binding.expires_at > now])
+        return None if user in self._bindings else Remember(SIP, key, "", 0.0)
+
+    def _put(self, user: str, bindings: list[Binding]) -> None:
+        if bindings:
+            self._bindings[user] = bindings
         else:
             self._bindings.pop(user, None)
-        headers = [("Contact", binding.contact(now)) for binding in changed]
-        headers += [("Path", route) for route in path]                       # RFC 3327 5.3
-        date = write_date(now)
-        if date is not None:
-            headers.append(("Date", date))                                   # 10.3, step 8
-        return Status(200, "OK", tuple(headers), _RULES)
 
     def _time(self, now: float) -> float:
         self._last = max(now, self._last)
@@ -131,9 +147,12 @@ class Registrar:
     def _live(self, user: str, now: float) -> list[Binding]:
         return [binding for binding in self._bindings.get(user, ()) if binding.expires_at > now]
 
-    def _changed(self, request: Request, user: str, source: Hop, path: tuple[str, ...], now: float) -> list[Binding]:
-        """The bindings as they are after the request."""
-        bindings = self._live(user, now)
+    def _changed(self, request: Request, bindings: list[Binding], source: Hop, path: tuple[str, ...],
+                 now: float) -> list[Binding]:
+        """The bindings as they are after the request.
+
+        :param bindings: as they are before, the one that ends first at the front.
+        """
         values = request.listed("Contact")
         if "*" in values:
             return _without_all(bindings, request, len(values))
@@ -150,7 +169,6 @@ class Registrar:
                 touched.append(binding)
         # A device that takes a new contact at every start must not lock its user out: the eldest gives way.
         room = self._settings.max_contacts - len(touched)
-        bindings.sort(key=lambda binding: binding.expires_at)
         return [*bindings[max(0, len(bindings) - room):], *touched]
 
     def _binding(self, contact: NameAddr, request: Request, source: Hop, path: tuple[str, ...],
@@ -204,6 +222,16 @@ def unsupported(request: Request, known: Collection[str] = ()) -> Status | None:
         return None
     return Status(420, "Bad Extension", (("Unsupported", ", ".join(readable(option) for option in missing)),),
                   ("SIP-38",))
+
+
+def _told(bindings: list[Binding], path: tuple[str, ...], now: float) -> Status:
+    """The 200 to a REGISTER."""
+    headers = [("Contact", binding.contact(now)) for binding in bindings]
+    headers += [("Path", route) for route in path]                           # RFC 3327 5.3
+    date = write_date(now)
+    if date is not None:
+        headers.append(("Date", date))                                       # 10.3, step 8
+    return Status(200, "OK", tuple(headers), _RULES)
 
 
 def _path(request: Request) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ knows whether the trunk is up.  Nothing here sends: an output asks for a REGISTE
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from math import inf
 
@@ -15,6 +15,7 @@ from attrs import frozen
 
 from iwf.ids import Ids
 from iwf.sip.auth.keyring import ROUNDS, Keyring
+from iwf.sip.steady import Steady
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.headers import NameAddr, Via
 from iwf.sip.syntax.message import Request, Response
@@ -79,6 +80,7 @@ class Registration:
         self.failures = 0
         self.valid_until = -inf
         """Until when the registrar sends us what is for this identity."""
+        self._granted_at = -inf
         self.service_route: tuple[str, ...] = ()
         """Route of requests in its name (RFC 3608)."""
         self._ids = ids
@@ -159,6 +161,12 @@ class Registration:
         longest = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self.failures - 1, 10))
         self._rest(now + max(min(least, LONGEST_WAIT), self._ids.jitter(longest / 2, longest)))
 
+    def flow_failed(self, now: float) -> None:
+        """RFC 5626 4.5: the connection that it was registered by is gone; again at once, unless none lasts there."""
+        if self.state is _State.RESTING and self.alive and not self.failures:
+            lasted = now - self._granted_at >= FIRST_WAIT
+            self.act_at = min(self.act_at, now if lasted else now + self._ids.jitter(FIRST_WAIT / 2, FIRST_WAIT))
+
     def _granted(self, response: Response, now: float) -> None:
         if self._leaving:
             self.end()
@@ -168,6 +176,7 @@ class Registration:
             self.failed(now)
             return
         self.failures = 0
+        self._granted_at = now
         self.valid_until = now + seconds
         self.service_route = _routes(response)
         self._rest(now + REFRESH * seconds)
@@ -221,8 +230,7 @@ class Registrations:
         self._told_down = False
         self._stopping = False
         self._stopped = False
-        self._last = -inf
-        self._shift = 0.0
+        self._clock = Steady()
 
     @property
     def up(self) -> bool:
@@ -231,7 +239,7 @@ class Registrations:
 
     def start(self, now: float) -> list[Output]:
         """Register everything, a few at a time."""
-        self._time(now)
+        self._clock.time(now)
         return self._fill()
 
     def compose(self, identity: str, via: Via) -> Request:
@@ -243,7 +251,7 @@ class Registrations:
 
     def answered(self, identity: str, response: Response, now: float) -> list[Output]:
         """The final answer to the REGISTER of an identity."""
-        now = self._time(now)
+        now = self._clock.time(now)
         registration = self._all[identity]
         if registration.state is not _State.ASKED:
             return []
@@ -253,7 +261,7 @@ class Registrations:
 
     def failed(self, identity: str, now: float, why: str = "no answer") -> list[Output]:
         """The REGISTER of an identity could not be sent, or nobody answered."""
-        now = self._time(now)
+        now = self._clock.time(now)
         registration = self._all[identity]
         if registration.state is not _State.ASKED:
             return []
@@ -263,9 +271,16 @@ class Registrations:
             registration.failed(now)
         return self._settled(registration, f"{identity}: {why}")
 
+    def flow_failed(self, identities: Iterable[str], now: float) -> list[Output]:
+        """The connection is gone by which these were registered."""
+        now = self._clock.time(now)
+        for identity in identities:
+            self._all[identity].flow_failed(now)
+        return self._act(now)
+
     def stop(self, now: float) -> list[Output]:
         """Take all bindings back; :class:`Stopped` follows when that is done."""
-        self._time(now)
+        self._clock.time(now)
         self._stopping = True
         for registration in self._all.values():
             if registration.state is not _State.ASKED:
@@ -286,11 +301,13 @@ class Registrations:
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` wants to be called; None: not at all."""
         due = min((each.act_at for each in self._all.values() if each.state is _State.RESTING), default=inf)
-        return None if due == inf or self._stopping else due - self._shift
+        return None if due == inf or self._stopping else self._clock.wall(due)
 
     def handle_timer(self, now: float) -> list[Output]:
         """Refresh, or try again."""
-        now = self._time(now)
+        return self._act(self._clock.time(now))
+
+    def _act(self, now: float) -> list[Output]:
         if self._stopping:
             return []
         for registration in self._all.values():
@@ -334,13 +351,6 @@ class Registrations:
             self._stopped = True
             outputs.append(Stopped())
         return outputs
-
-    def _time(self, now: float) -> float:
-        """Our time, which runs as the caller's but never backwards."""
-        if now < self._last:
-            self._shift += self._last - now
-        self._last = now
-        return now + self._shift
 
 
 def _seconds(text: str | None) -> float:

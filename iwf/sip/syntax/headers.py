@@ -38,11 +38,15 @@ from iwf.sip.syntax.uri import (
 )
 
 __all__ = [
-    "CSeq", "ContentType", "NameAddr", "Params", "Via",
-    "check_name_addr", "parse_content_type", "parse_cseq", "parse_name_addr", "parse_name_addrs", "parse_via",
-    "parse_vias", "start_of_via",
+    "COOKIE", "CSeq", "ContentType", "NameAddr", "Params", "Via",
+    "check_name_addr", "is_language", "parse_content_type", "parse_cseq", "parse_name_addr", "parse_name_addrs",
+    "parse_via", "parse_vias", "start_of_via",
 ]
 
+#: RFC 3261 8.1.1.7: begins every branch that identifies a transaction.
+COOKIE = "z9hG4bK"
+#: Whether a text is a language-tag (RFC 3261 25.1).
+is_language = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*").fullmatch
 #: SIP-8: a larger CSeq number is refused.  RFC 3261 8.1.1.5 allows 2**31-1 at most.
 MAX_CSEQ = 2**32 - 1
 

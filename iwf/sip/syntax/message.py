@@ -261,10 +261,6 @@ class Request(Message):
         number = read_number(self.get("Max-Forwards"), 255)
         return DEFAULT_MAX_FORWARDS if number is None else number
 
-    def with_via(self, via: Via) -> Request:
-        """The request with one more hop on top, for sending (SIP-45)."""
-        return self._under(via, self.headers)
-
     def with_top_via(self, via: Via) -> Request:
         """The request with its first hop replaced, for ``received`` and ``rport`` (SIP-43).
 

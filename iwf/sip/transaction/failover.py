@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import inf
 
 from iwf.sip.settings import Hop
+from iwf.sip.steady import Steady
 
 #: SIP-51: a target that failed rests so long, in seconds, when it does not say for how long.
 REST = 30.0
@@ -23,8 +24,7 @@ class Resting:
 
     def __init__(self) -> None:
         self._until: dict[Hop, float] = {}
-        self._last = -inf
-        self._shift = 0.0
+        self._clock = Steady()
 
     def __len__(self) -> int:
         return len(self._until)
@@ -34,7 +34,7 @@ class Resting:
 
         :param retry_after: seconds, as the target itself said; 0: it may be tried at once.
         """
-        now = self._time(now)
+        now = self._clock.time(now)
         self._until.pop(hop, None)
         if len(self._until) >= MAX_RESTING:
             del self._until[next(iter(self._until))]
@@ -48,7 +48,7 @@ class Resting:
         """The same targets, those that rest behind all others, the next one to wake up first."""
         if not self._until:
             return tuple(hops)
-        now = self._time(now)
+        now = self._clock.time(now)
         return tuple(sorted(hops, key=lambda hop: self._wakes(hop, now)))
 
     def _wakes(self, hop: Hop, now: float) -> float:
@@ -59,9 +59,3 @@ class Resting:
             del self._until[hop]
             return -inf
         return until
-
-    def _time(self, now: float) -> float:
-        """Our time, which runs as the caller's but never backwards."""
-        self._shift += max(0.0, self._last - now)
-        self._last = now
-        return now + self._shift

@@ -12,8 +12,9 @@ from math import inf
 from typing import Any
 
 from iwf.ids import Ids
+from iwf.sip.steady import Steady
 from iwf.sip.syntax.grammar import SipSyntaxError
-from iwf.sip.syntax.headers import Via
+from iwf.sip.syntax.headers import COOKIE, Via
 from iwf.sip.syntax.message import Request, Response
 from iwf.sip.transaction.invite import InviteClientTransaction, InviteServerTransaction
 from iwf.sip.transaction.machines import (
@@ -37,8 +38,6 @@ __all__ = [
     "TransportFailed", "new_branch",
 ]
 
-#: RFC 3261 8.1.1.7: begins every branch that identifies a transaction.
-COOKIE = "z9hG4bK"
 # Deadlines nearer than this are due: far below any timer, above the rounding of a wall clock.
 _RESOLUTION = 1e-6
 
@@ -77,8 +76,7 @@ class TransactionTable:
         # so that an entry left behind holds no memory but its own.
         self._heap: list[tuple[float, int, Key]] = []
         self._serial = count()
-        self._last = -inf
-        self._shift = 0.0
+        self._clock = Steady()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -94,7 +92,7 @@ class TransactionTable:
         :raises ValueError: for ACK, which opens none, and when the branch is in use.
         """
         machine = InviteClientTransaction if request.method == "INVITE" else ClientTransaction
-        transaction = self._open_client(machine, request, target, reliable, self._time(now))
+        transaction = self._open_client(machine, request, target, reliable, self._clock.time(now))
         return transaction, transaction.start()
 
     def _open_client(self, machine: type[ClientTransaction], request: Request, target: Any, reliable: bool,
@@ -112,7 +110,7 @@ class TransactionTable:
         The user hears the final response all the same: 487, or another that was quicker.
         """
         transaction.cancel()
-        return self._with_cancel(transaction, [], self._time(now))
+        return self._with_cancel(transaction, [], self._clock.time(now))
 
     def _with_cancel(self, transaction: InviteClientTransaction, outputs: list[Output], now: float) -> list[Output]:
         cancel = transaction.due_cancel(now)
@@ -127,7 +125,7 @@ class TransactionTable:
         :return: a :class:`Deliver` with a :class:`ServerTransaction` for a new request.  Responses
             without transaction are dropped (SIP-20); an ACK without one is a :class:`Stray`.
         """
-        now = self._time(now)
+        now = self._clock.time(now)
         if isinstance(message, Response):
             return self._receive_response(message, now)
         if message.method == "ACK":
@@ -150,11 +148,11 @@ class TransactionTable:
 
         :raises SipSyntaxError: when the response cannot be written.
         """
-        return self._settled(transaction, transaction.respond(response, self._time(now)))
+        return self._settled(transaction, transaction.respond(response, self._clock.time(now)))
 
     def transport_failed(self, transaction: Transaction, now: float) -> list[Output]:
         """The transport could not send for this transaction (SIP-46)."""
-        return self._settled(transaction, transaction.transport_failed(self._time(now)))
+        return self._settled(transaction, transaction.transport_failed(self._clock.time(now)))
 
     def invite_of(self, cancel: Request) -> InviteServerTransaction | None:
         """The transaction that a CANCEL is about (SIP-24)."""
@@ -164,12 +162,12 @@ class TransactionTable:
     @property
     def soonest(self) -> float:
         """A moment before which there is nothing to do; quicker than :meth:`next_timer`, but may be too early."""
-        return self._heap[0][0] - self._shift if self._heap else inf
+        return self._clock.wall(self._heap[0][0]) if self._heap else inf
 
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` wants to be called; None: not at all."""
         transaction = self._next()
-        return None if transaction is None else transaction.queued - self._shift
+        return None if transaction is None else self._clock.wall(transaction.queued)
 
     def _next(self) -> Transaction | None:
         """The transaction whose timer is the next, with its entry on top of the heap."""
@@ -193,7 +191,7 @@ class TransactionTable:
 
     def handle_timer(self, now: float) -> list[Output]:
         """Do all that is due."""
-        now = self._time(now)
+        now = self._clock.time(now)
         outputs: list[Output] = []
         while self._heap and self._heap[0][0] <= now + _RESOLUTION:
             transaction = self._next()
@@ -256,10 +254,3 @@ class TransactionTable:
             if due is not None:
                 self._heap.append((due, next(self._serial), key))
         heapify(self._heap)
-
-    def _time(self, now: float) -> float:
-        """Our time, which runs as the caller's but never backwards."""
-        if now < self._last:
-            self._shift += self._last - now
-        self._last = now
-        return now + self._shift

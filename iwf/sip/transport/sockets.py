@@ -125,6 +125,10 @@ class Transports:
         if hop.transport in DIALLED:
             self._streams.keep_alive(hop, interval, draw)
 
+    def hold(self, hop: Hop, seconds: float) -> None:
+        """See :meth:`iwf.sip.transport.streams.Streams.hold`."""
+        self._streams.hold(hop, seconds)
+
     def ping(self, hop: Hop) -> None:
         """Send an empty datagram, which keeps translators of addresses from forgetting us (SIP-48)."""
         self._send_datagram(PING, hop)

@@ -98,6 +98,12 @@ class Streams:
         if outbound is not None:
             outbound.keep_alive(interval, keep)
 
+    def hold(self, hop: Hop, seconds: float) -> None:
+        """Let the connection that we have opened to a hop be silent for so long: we are reached by it."""
+        outbound = self._outbound.get(hop)
+        if outbound is not None and outbound.stream is not None:
+            outbound.stream.keep(seconds)
+
     def drop(self, hop: Hop) -> None:
         """Close the connection that we have opened to a hop: it has failed."""
         outbound = self._outbound.get(hop)

@@ -120,6 +120,9 @@ class Esme(SmppConnection):
         if isinstance(late.tag, Part):
             self._link.outlet.late(late)
 
+    def on_congested(self, state: int) -> None:
+        self._link.outlet.congested(state)
+
     def on_room(self) -> None:
         self._link.outlet.pump()
 
@@ -138,7 +141,9 @@ class Esme(SmppConnection):
             self._owner.on_outbind(self, pdu.body)
             return
         if isinstance(pdu.body, Alert):
-            self.log.info("{link}: {alert}", link=self._settings.name, alert=alert_of(pdu.body, self._settings))
+            alert = alert_of(pdu.body, self._settings)
+            if alert is not None:  # there is nothing to answer
+                self._link.intake.offer(alert).addErrback(self._not_heard)
             return
         reading = reading_of(pdu, self._settings, self.now)
         if isinstance(reading, Offered):
@@ -163,6 +168,9 @@ class Esme(SmppConnection):
     def _failed(self, failure: TwistedFailure, pdu: Pdu) -> None:
         self.log.failure("fault of ours while a message was offered", failure)
         self._answer(pdu, c.RX_T_APPN)
+
+    def _not_heard(self, failure: TwistedFailure) -> None:
+        self.log.failure("fault of ours while an alert was offered", failure)
 
     def _answer(self, pdu: Pdu, status: int) -> None:
         self._offers -= 1

@@ -20,6 +20,7 @@ from iwf.smpp.session.states import (
     BindRefused,
     Bound,
     Closing,
+    Congested,
     Late,
     Noted,
     Output,
@@ -75,6 +76,9 @@ class SmppConnection(Protocol):
 
     def on_late(self, late: Late) -> None:
         """An answer came after the end of its request."""
+
+    def on_congested(self, state: int) -> None:
+        """The peer says how busy it is, 0 to 100."""
 
     def on_room(self) -> None:
         """:attr:`takes_requests` has become true again."""
@@ -237,6 +241,8 @@ class SmppConnection(Protocol):
                 self.on_bind_refused(output.status)
             case Late():
                 self.on_late(output)
+            case Congested():
+                self.on_congested(output.state)
             case Noted():
                 self.log.info("{what}", what=output.what)
             case Closing():

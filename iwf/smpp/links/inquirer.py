@@ -1,22 +1,28 @@
-"""Asks an operator for receipts that are overdue (shell; SMS-43)."""
+"""Asks an operator for receipts that are overdue (shell; SMS-43).
+
+What is awaited outlives the process: it is remembered under the operator's namespace, which no other edge has.
+"""
 
 from __future__ import annotations
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from iwf.edge import IIntake
-from iwf.mapping.model import Outcome, Receipt
+from iwf.edge import IIntake, IMemory
+from iwf.mapping.model import Outcome, Receipt, Remember
 from iwf.smpp.links.connection import SmppConnection
 from iwf.smpp.receipts import receipt_of_query
 from iwf.smpp.session.delivery import Awaited
-from iwf.smpp.session.overdue import Overdue
+from iwf.smpp.session.overdue import Overdue, read, written
 from iwf.smpp.session.states import Ending, Resolved
 from iwf.smpp.wire import constants as c
 from iwf.smpp.wire.pdu import PduFault, Query, QueryResp
 
 #: Seconds to wait for a bind when a question is due and there is none.
 LATER = 60.0
+
+#: How long after its time what is awaited is remembered, in seconds; a link that is away longer is asked nothing.
+REMEMBERED = 86400.0
 
 
 class Inquirer:
@@ -25,18 +31,28 @@ class Inquirer:
     :param clock: for the time and one delayed call.
     :param intake: where the answers are offered, as receipts.
     :param peer: the operator's namespace of message ids.
+    :param memory: what is awaited since before the restart; None: nothing, and nothing is kept for the next one.
     """
 
     log = Logger()
 
-    def __init__(self, clock: IReactorTime, intake: IIntake, peer: str) -> None:
+    def __init__(self, clock: IReactorTime, intake: IIntake, peer: str, memory: IMemory | None = None) -> None:
         self._clock = clock
         self._intake = intake
         self._peer = peer
+        self._memory = memory
         self._overdue = Overdue(clock.seconds())
         self._bound: list[SmppConnection] = []
         self._timer: IDelayedCall | None = None
         self._stopped = False
+
+    def start(self) -> None:
+        """Go on waiting for what was awaited before the restart."""
+        now = self._clock.seconds()
+        for ref, text in self._memory.recall(self._peer) if self._memory is not None else ():
+            awaited, due = read(ref, text)
+            self._overdue.postpone(awaited, max(0.0, due - now), now)
+        self._schedule()
 
     def open(self, connection: SmppConnection) -> None:
         """A connection that may ask is bound."""
@@ -48,13 +64,22 @@ class Inquirer:
 
     def awaits(self, awaited: Awaited) -> None:
         """A text was taken, and a receipt was asked for."""
-        self._overdue.awaits(awaited, self._clock.seconds())
-        self._schedule()
+        due = self._overdue.awaits(awaited, self._clock.seconds())
+        if due is not None:
+            self._remember(awaited.ref, written(awaited, due), due + REMEMBERED)
+            self._schedule()
 
     def came(self, receipt: Receipt) -> None:
         """A receipt has come."""
-        if receipt.outcome not in (Outcome.PROCESSED, Outcome.STORED):
-            self._overdue.came(receipt.ref)
+        if receipt.outcome not in (Outcome.PROCESSED, Outcome.STORED) and self._overdue.came(receipt.ref):
+            self._forget(receipt.ref)
+
+    def _remember(self, ref: str, text: str, until: float) -> None:
+        if self._memory is not None:
+            self._intake.offer(Remember(self._peer, ref, text, until))
+
+    def _forget(self, ref: str) -> None:
+        self._remember(ref, "", 0.0)
 
     def resolved(self, resolved: Resolved) -> None:
         """A query_sm has ended; an answer, or none in time, is the end of waiting."""
@@ -72,6 +97,7 @@ class Inquirer:
         self.log.info("{peer}: receipt {ref} did not come, asked: {outcome}", peer=self._peer, ref=receipt.ref,
                       outcome=receipt.outcome.value)
         self._intake.offer(receipt)
+        self._forget(receipt.ref)
 
     def _ask(self, awaited: Awaited) -> None:
         for connection in self._bound:

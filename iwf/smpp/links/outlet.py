@@ -80,6 +80,11 @@ class Outlet:
         self._window.late(late)
         self.pump()
 
+    def congested(self, state: int) -> None:
+        """The SMSC says how busy it is."""
+        self._window.congested(state, self._clock.seconds())
+        self._schedule()
+
     def pump(self) -> None:
         """Tell the engine what happened, send what may be sent now."""
         self._tell()

@@ -14,6 +14,7 @@ from iwf.smpp.session.states import (
     BindRefused,
     Bound,
     Closing,
+    Congested,
     Ending,
     Late,
     Noted,
@@ -29,7 +30,7 @@ from iwf.smpp.session.states import (
 from iwf.smpp.wire import constants as c
 from iwf.smpp.wire.codec import HEADER, decode_body, encode
 from iwf.smpp.wire.framing import MAX_PDU, PduFramer
-from iwf.smpp.wire.pdu import Bind, BindResp, Body, Nothing, Opaque, Pdu, PduFault, response, tlv_number
+from iwf.smpp.wire.pdu import Bind, BindResp, Body, Nothing, Opaque, Pdu, PduFault, response, tlv_number, tlvs_of
 
 #: SMS-8: the largest sequence_number we write.
 LAST_SEQUENCE = 0x7FFFFFFF
@@ -51,7 +52,7 @@ class Session:
 
     def __init__(self, role: Role, timers: Timers, now: float, max_pdu: int = MAX_PDU) -> None:
         self.role = role
-        self.state = State.OPEN
+        self._enter(State.OPEN)
         self.unanswered = 0
         self._timers = timers
         self._clock = Stopwatch(now)
@@ -82,7 +83,7 @@ class Session:
 
     def may_send(self, command: int) -> bool:
         """Whether the state allows this request from us now."""
-        return self._drain_deadline is None and command in ALLOWED.get((self.role, self.state), ())
+        return self._drain_deadline is None and command in self._allowed_to_us
 
     def take(self) -> list[Output]:
         """The outputs since the last call, in order."""
@@ -130,7 +131,7 @@ class Session:
             return
         self._bind_in_hand = False
         if status == c.ROK and isinstance(request.body, Bind):
-            self.state = STATE_AFTER_BIND[request.command]
+            self._enter(STATE_AFTER_BIND[request.command])
             self._active = self._clock.elapsed
             self._outputs.append(Bound(request.body.system_id, request.body.interface_version))
 
@@ -205,7 +206,7 @@ class Session:
         if command not in c.REQUESTS:
             self._nack(c.RINVCMDID, sequence)  # SMS-11
             return
-        if command not in ALLOWED[self.role.peer, self.state] or (self._bind_in_hand and command in c.BINDS):
+        if command not in self._allowed_to_peer or (self._bind_in_hand and command in c.BINDS):
             self._refuse(Pdu(command, sequence))
             return
         try:
@@ -255,6 +256,8 @@ class Session:
         else:
             self._outputs.append(Noted(f"{pdu.name} for nothing open, status {pdu.status:#x}"))
             return
+        if (tlvs := tlvs_of(pdu.body)) and (state := tlv_number(tlvs, c.TLV_CONGESTION_STATE)) is not None:
+            self._outputs.append(Congested(state))
         if requests is self._open:
             self._active = self._clock.elapsed
             self._outputs.append(Resolved(request.tag, Ending.ANSWERED, pdu))
@@ -272,7 +275,7 @@ class Session:
             self._close(f"bind refused with status {pdu.status:#x}")
             return
         body = pdu.body if isinstance(pdu.body, BindResp) else BindResp()
-        self.state = STATE_AFTER_BIND[command]
+        self._enter(STATE_AFTER_BIND[command])
         self._active = self._clock.elapsed
         self._outputs.append(Bound(body.system_id, tlv_number(body.tlvs, c.TLV_SC_INTERFACE_VERSION)))
 
@@ -322,14 +325,12 @@ class Session:
         self._settle()
 
     def _is_inactive(self) -> bool:
-        if not self._timers.inactivity or not self.bound or self._drain_deadline is not None or self._open:
-            return False
-        return self._clock.reached(self._active + self._timers.inactivity)
+        counts = self._timers.inactivity and self.bound and self._drain_deadline is None and not self._open
+        return bool(counts) and self._clock.reached(self._active + self._timers.inactivity)
 
     def _should_enquire(self) -> bool:
-        if not self.bound or self._own or self._drain_deadline is not None:
-            return False
-        return self.is_silent or self._clock.reached(self._heard + self._timers.enquire_link)
+        may = self.bound and not self._own and self._drain_deadline is None
+        return may and (self.is_silent or self._clock.reached(self._heard + self._timers.enquire_link))
 
     def _expire_requests(self, elapsed: float) -> None:
         while self._open:
@@ -351,6 +352,12 @@ class Session:
             del self._late[sequence]
 
     # ------------------------------------------------------------ inner parts
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        # Looked up for each state, not for each PDU: Python hashes an Enum slowly.
+        self._allowed_to_us = ALLOWED.get((self.role, state), frozenset())
+        self._allowed_to_peer = ALLOWED.get((self.role.peer, state), frozenset())
 
     def _require(self, allowed: bool, command: int) -> None:
         if not allowed:
@@ -375,7 +382,7 @@ class Session:
         elapsed = self._clock.elapsed
         if not self._clock.reached(self._drain_deadline) and (self._open or self.unanswered > 0):
             return
-        self.state = State.UNBOUND
+        self._enter(State.UNBOUND)
         self._own.clear()  # an enquire_link in flight no longer matters
         self._send_own(c.UNBIND, Nothing(), elapsed + self._timers.response)
 
@@ -386,7 +393,7 @@ class Session:
         self._outputs.append(Closing(why))
 
     def _end(self) -> None:
-        self.state = State.CLOSED
+        self._enter(State.CLOSED)
         requests, self._open = self._open, {}
         self._own.clear()
         self._late.clear()

@@ -136,6 +136,14 @@ class Late:
 
 
 @frozen
+class Congested:
+    """An answer of the peer says how busy it is (congestion_state of version 5.0, SMS-9)."""
+
+    state: int
+    """0 to 100."""
+
+
+@frozen
 class Noted:
     """Something worth a line in the log."""
 
@@ -149,7 +157,7 @@ class Closing:
     why: str
 
 
-Output = Transmit | Bound | BindRefused | Received | Resolved | Late | Noted | Closing
+Output = Transmit | Bound | BindRefused | Received | Resolved | Late | Congested | Noted | Closing
 
 
 # Seconds; times of day in floats differ by about 0.2 microseconds at least.

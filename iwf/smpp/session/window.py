@@ -30,7 +30,7 @@ from iwf.smpp.settings import LinkSettings
 from iwf.smpp.text.segments import References
 from iwf.smpp.translate import submission_of
 from iwf.smpp.wire import constants as c
-from iwf.smpp.wire.pdu import MessageResp, Pdu, PduFault, ShortMessage, tlv_number
+from iwf.smpp.wire.pdu import MessageResp, Pdu, PduFault, ShortMessage
 
 #: Half delivered items that are remembered for their next attempt.
 MOST_BEGUN = 1000
@@ -49,6 +49,7 @@ EXPIRED = Failure(Reason.EXPIRED, permanent=False, text="expired before it could
 _OF_THE_TEXT = frozenset({
     c.TLV_MESSAGE_PAYLOAD, c.TLV_SAR_MSG_REF_NUM, c.TLV_SAR_TOTAL_SEGMENTS, c.TLV_SAR_SEGMENT_SEQNUM,
 })
+
 
 class Window:
     """The items of one lane.
@@ -166,6 +167,10 @@ class Window:
 
     # ------------------------------------------------------------ answers
 
+    def congested(self, state: int, now: float) -> None:
+        """congestion_state of an answer, whatever it was the answer to (SMS-9)."""
+        self._pace.congestion(state, now)
+
     def resolved(self, resolved: Resolved, now: float) -> None:
         """The submit_sm of a part has ended."""
         assert isinstance(resolved.tag, Part)
@@ -182,9 +187,6 @@ class Window:
             self._taken(late.tag, late.response)
 
     def _answered(self, part: Part, answer: Pdu, now: float) -> None:
-        tlvs = answer.body.tlvs if isinstance(answer.body, MessageResp) else ()
-        if tlvs and (congestion := tlv_number(tlvs, c.TLV_CONGESTION_STATE)) is not None:
-            self._pace.congestion(congestion, now)
         if _is_taken(answer):
             self._taken(part, answer)
         elif not part.delivery.is_done:

@@ -30,7 +30,8 @@ GET  /phones/+49170?after=2  what one of them has got, after its second text
 POST /phones/+49170          {"to": "X000000001", "text": "Hello"}: it sends a text
 PUT  /phones/+49170          {"state": "UNDELIV", "after": 2.0, "error": "001"}: what becomes of texts to it;
                              {"status": 11} refuses them, {"answers": false} leaves them unanswered,
-                             {"state": null} gives no receipts, {} is as before
+                             {"state": null} gives no receipts, {} is as before; {"delay": 1.0} answers late,
+                             with a negative "after" when there is a receipt already
 GET  /binds                  who is bound
 PUT  /rate                   {"rate": 10}: more submits in a second are throttled; 0: none
 POST /outbind                {"connect": "tcp:127.0.0.1:2776", "password": "secret"}: ask an ESME to bind
@@ -155,11 +156,17 @@ def _fate(body: dict[str, Any]) -> Fate:
     if stat is not None and stat not in _STATES:
         raise BadRequest(f"state: one of {', '.join(_STATES)} or null expected")
     state: MessageState | None = None if stat is None else _STATES[stat]
-    after = body.get("after", 0)
-    if isinstance(after, bool) or not isinstance(after, int | float) or not 0 <= after <= 86400:
-        raise BadRequest("after: seconds expected")
+    delay = _seconds(body, "delay", 0)
+    after = _seconds(body, "after", -delay)
     status = _wanted({"status": 0, **body}, "status", int)
     if not 0 <= status <= 0xFFFFFFFF:
         raise BadRequest("status: a command_status expected")
-    return Fate(status, _wanted({"answers": True, **body}, "answers", bool), state, float(after),
-                _wanted({"error": "000", **body}, "error", str))
+    return Fate(status, _wanted({"answers": True, **body}, "answers", bool), state, after,
+                _wanted({"error": "000", **body}, "error", str), delay=delay)
+
+
+def _seconds(body: dict[str, Any], key: str, least: float) -> float:
+    value = body.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 86400:
+        raise BadRequest(f"{key}: seconds expected")
+    return float(value)

@@ -20,10 +20,12 @@ class Fate:
     state: MessageState | None = MessageState.DELIVERED
     """The state of the final receipt; None: no receipt ever."""
     after: float = 0.0
-    """Seconds from the answer to the receipt."""
+    """Seconds from the answer to the receipt; negative: it comes before the answer (SMS-41)."""
     error: str = "000"
     replies: tuple[bytes, ...] = ()
     """Texts the phone sends back, in the default alphabet."""
+    delay: float = 0.0
+    """Seconds until the answer."""
 
 
 class Handset:

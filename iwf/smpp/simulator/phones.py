@@ -9,10 +9,10 @@ from attrs import define, evolve, field, frozen
 from iwf.smpp.settings import Profile
 from iwf.smpp.simulator.handset import Fate, Handset
 from iwf.smpp.text.coding import NotText, decode
-from iwf.smpp.text.header import UDHI, BadHeader, Part, read_user_data
+from iwf.smpp.text.header import UDHI, BadHeader, read_user_data, sar_part
 from iwf.smpp.text.segments import encode
 from iwf.smpp.wire import constants as c
-from iwf.smpp.wire.pdu import ShortMessage, Sme, tlv_number
+from iwf.smpp.wire.pdu import ShortMessage, Sme
 
 #: Texts that one phone keeps, phones that are kept, parts that wait for others.
 MOST_TEXTS, MOST_PHONES, MOST_PARTS = 1000, 10_000, 1000
@@ -96,7 +96,7 @@ class Phones(Handset):
             data = read_user_data(message.user_data, bool(message.esm_class & UDHI))
         except BadHeader:
             return "(damaged header)", 1
-        part = data.part or _sar_part(message)
+        part = data.part or sar_part(message.tlvs)
         if part is None:
             return _words(data.octets, message.data_coding), 1
         key = (shown(message.source), shown(message.destination), part.reference, part.total)
@@ -109,14 +109,6 @@ class Phones(Handset):
         del self._parts[key]
         # Joined before they are read: some cut a sign in two.
         return _words(b"".join(parts[number] for number in sorted(parts)), message.data_coding), part.total
-
-
-def _sar_part(message: ShortMessage) -> Part | None:
-    reference, total, number = (tlv_number(message.tlvs, tag) for tag in (
-        c.TLV_SAR_MSG_REF_NUM, c.TLV_SAR_TOTAL_SEGMENTS, c.TLV_SAR_SEGMENT_SEQNUM))
-    if reference is None or total is None or number is None or not 1 <= number <= total:
-        return None
-    return Part(reference, total, number, "sar")
 
 
 def _words(octets: bytes, data_coding: int) -> str:

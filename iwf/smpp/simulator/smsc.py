@@ -114,7 +114,11 @@ class Smsc(SmppConnection):
     def _answer_submit(self, pdu: Pdu, message: ShortMessage) -> None:
         status, submission, fate = self._factory.submitted(self.account, message)
         if fate.answers:
-            self.respond(pdu, status, None if submission is None else MessageResp(submission.message_id))
+            body = None if submission is None else MessageResp(submission.message_id)
+            if fate.delay:
+                self._clock.callLater(fate.delay, self.respond, pdu, status, body)
+            else:
+                self.respond(pdu, status, body)
         if submission is not None:
             self._factory.carry_out(submission, fate)
 
@@ -265,13 +269,14 @@ class SmscFactory(Factory):
 
     def carry_out(self, submission: Submission, fate: Fate) -> None:
         """Let a message meet its fate: receipt and replies."""
+        wait = max(0.0, fate.delay + fate.after)
         if fate.state is not None:
-            self._clock.callLater(fate.after, self._end, submission, fate.state, fate.error)
+            self._clock.callLater(wait, self._end, submission, fate.state, fate.error)
         for text in fate.replies:
             reply = ShortMessage(
                 source=submission.message.destination, destination=submission.message.source, short_message=text,
             )
-            self._clock.callLater(fate.after, self.deliver, submission.account, reply)
+            self._clock.callLater(wait, self.deliver, submission.account, reply)
 
     def _end(self, submission: Submission, state: MessageState, error: str) -> None:
         kept = self.kept(submission.account, submission.message_id)

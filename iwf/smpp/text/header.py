@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from iwf.smpp.wire import constants as c
+from iwf.smpp.wire.pdu import Tlvs, tlv_number
+
 #: Bit of esm_class: the user data begins with a header (SMS-13).
 UDHI = 0x40
 
@@ -16,6 +19,9 @@ _LOCKING_SHIFT = 0x25
 _NOT_TEXT = frozenset({0x04, 0x05, 0x06, *range(0x0A, 0x20), *range(0x70, 0x80)})
 
 _BITS_OF_SEPTET = 7
+
+#: More parts than this cannot be numbered in one octet (SMS-30).
+MOST_PARTS = 255
 
 
 @frozen
@@ -101,3 +107,14 @@ def valid(part: Part) -> Part | None:
     """The part, or None when its numbers cannot be: then it is an ordinary message (3GPP TS 23.040
     9.2.3.24.1)."""
     return part if 1 <= part.number <= part.total else None
+
+
+def sar_part(tlvs: Tlvs) -> Part | None:
+    """Which part this is by TLVs (SMS-35); None without all three of them."""
+    if not tlvs:
+        return None
+    reference, total, number = (tlv_number(tlvs, tag) for tag in (
+        c.TLV_SAR_MSG_REF_NUM, c.TLV_SAR_TOTAL_SEGMENTS, c.TLV_SAR_SEGMENT_SEQNUM))
+    if reference is None or total is None or number is None or total > MOST_PARTS:
+        return None
+    return valid(Part(reference, total, number, "sar"))

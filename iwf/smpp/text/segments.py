@@ -15,11 +15,8 @@ from iwf.mapping.charset import gsm
 from iwf.mapping.charset.coding import lf_text, utf16_octets, utf16_units
 from iwf.smpp.settings import Profile
 from iwf.smpp.text.coding import DEFAULT_CODING, LATIN1_CODING, UCS2_CODING
-from iwf.smpp.text.header import Part, concatenation, fill_bits
+from iwf.smpp.text.header import MOST_PARTS, Part, concatenation, fill_bits
 from iwf.smpp.text.translit import translit
-
-#: More parts than this cannot be numbered in one octet (SMS-30).
-MOST_PARTS = 255
 
 #: Octets of the header by the bits of its reference (SMS-30).
 _HEADER_OCTETS = {8: 6, 16: 7}

@@ -45,6 +45,13 @@ class Nothing:
 
 
 @frozen
+class OnlyTlvs:
+    """enquire_link_resp of version 5.0, which may have TLVs and nothing else."""
+
+    tlvs: Tlvs = ()
+
+
+@frozen
 class Opaque:
     """A body that is carried unread."""
 
@@ -151,6 +158,8 @@ class QueryResp:
     final_date: str = ""
     message_state: int = 0
     error_code: int = 0
+    tlvs: Tlvs = ()
+    """Version 5.0 alone."""
 
 
 @frozen
@@ -187,7 +196,7 @@ class Alert:
     tlvs: Tlvs = ()
 
 
-Body = (Nothing | Opaque | Bind | BindResp | Outbind | ShortMessage | MessageResp | MultiMessage | MultiResp
+Body = (Nothing | OnlyTlvs | Opaque | Bind | BindResp | Outbind | ShortMessage | MessageResp | MultiMessage | MultiResp
         | Query | QueryResp | Cancel | Replace | Alert)
 
 
@@ -225,6 +234,12 @@ def tlv_number(tlvs: Tlvs, tag: int) -> int | None:
     """The same as a number, whatever its width (SMS-12)."""
     value = tlv(tlvs, tag)
     return int.from_bytes(value, "big") if value else None
+
+
+def tlvs_of(body: Body) -> Tlvs:
+    """The TLVs of a body; none where it has no place for them."""
+    tlvs: Tlvs = getattr(body, "tlvs", ())
+    return tlvs
 
 
 _ALWAYS_WITH_ID = frozenset({c.DELIVER_SM, c.DATA_SM})

@@ -19,6 +19,8 @@ from iwf.smpp.wire.pdu import (
     MessageResp,
     MultiMessage,
     MultiResp,
+    Nothing,
+    OnlyTlvs,
     Outbind,
     PduFault,
     Query,
@@ -187,7 +189,7 @@ def _read_query_resp(octets: bytes) -> QueryResp:
     message_id, at = _string(octets, 0, 65, c.RINVMSGID)
     final_date, at = _string(octets, at, 17, c.RINVEXPIRY)
     state, error = _numbers(octets, at, 2)
-    return QueryResp(message_id, final_date, state, error)
+    return QueryResp(message_id, final_date, state, error, _tlvs(octets, at + 2))
 
 
 def _read_cancel(octets: bytes) -> Cancel:
@@ -206,6 +208,10 @@ def _read_replace(octets: bytes) -> Replace:
     registered, default_message, length = _numbers(octets, at, 3)
     text, at = _text(octets, at + 3, length)
     return Replace(message_id, source, schedule, validity, registered, default_message, text, _tlvs(octets, at))
+
+
+def _read_enquire_resp(octets: bytes) -> OnlyTlvs | Nothing:
+    return OnlyTlvs(_tlvs(octets, 0)) if octets else Nothing()
 
 
 def _read_alert(octets: bytes) -> Alert:
@@ -232,4 +238,5 @@ READERS: Mapping[int, Callable[[bytes], Body]] = {
     c.DATA_SM | c.RESPONSE: _read_message_resp,
     c.SUBMIT_MULTI | c.RESPONSE: _read_multi_resp,
     c.QUERY_SM | c.RESPONSE: _read_query_resp,
+    c.ENQUIRE_LINK | c.RESPONSE: _read_enquire_resp,
 }

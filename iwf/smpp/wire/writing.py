@@ -19,6 +19,7 @@ from iwf.smpp.wire.pdu import (
     MultiMessage,
     MultiResp,
     Nothing,
+    OnlyTlvs,
     Opaque,
     Outbind,
     PduFault,
@@ -133,7 +134,7 @@ def _write_data_sm(body: ShortMessage) -> bytes:
 
 def _write_query_resp(body: QueryResp) -> bytes:
     return (_write_string(body.message_id, 65, c.RINVMSGID) + _write_string(body.final_date, 17, c.RINVEXPIRY)
-            + _write_numbers(body.message_state, body.error_code))
+            + _write_numbers(body.message_state, body.error_code) + _write_tlvs(body.tlvs))
 
 
 def _write_cancel(body: Cancel) -> bytes:
@@ -158,6 +159,7 @@ def _write_replace(body: Replace) -> bytes:
 
 _WRITERS: Mapping[type[Body], Callable[..., bytes]] = {
     Nothing: lambda body: b"",
+    OnlyTlvs: lambda body: _write_tlvs(body.tlvs),
     Opaque: lambda body: body.octets,
     ShortMessage: _write_short_message,
     MessageResp: lambda body: _write_string(body.message_id, 65, c.RINVMSGID) + _write_tlvs(body.tlvs),

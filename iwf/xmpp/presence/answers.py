@@ -6,7 +6,7 @@ from twisted.words.xish.domish import Element
 
 from iwf.mapping.model import Event, Failure, Refused, Remember, Verdict, WatchRenewed, WatchRequested
 from iwf.xmpp.disco import add_caps
-from iwf.xmpp.elements import Component, attribute, legal_attribute, make, octets_of, reply
+from iwf.xmpp.elements import Component, add, attribute, legal_attribute, make, octets_of, reply
 from iwf.xmpp.reasons import error_reply
 
 
@@ -21,6 +21,8 @@ def bare_reply(request: Element, component: Component, type: str) -> Element:
 def available_gateway(to: str, component: Component) -> Element:
     """That the gateway itself is there, with its capabilities (XMPP-18, XMPP-21)."""
     available = make("presence", **{"from": component.spelling}, to=legal_attribute(to))
+    if component.notice:
+        add(available, "status", component.notice)  # XMPP-22
     add_caps(available, component, of_image=False)
     return available
 

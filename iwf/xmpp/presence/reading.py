@@ -48,8 +48,9 @@ from iwf.xmpp.times import seconds_of_stamp
 NS_MUC = "http://jabber.org/protocol/muc"
 
 #: Seconds after which a leg ends of which nothing more was heard (PRES-11): a server tells us that a
-#: user has gone only if the image is subscribed to him.
-LEG_LIFE = 30 * 86_400.0
+#: user has gone only if the image is subscribed to him.  Until then his watch is refreshed; for why
+#: he is not probed before each refresh see docs/decisions/0009.
+LEG_LIFE = 7 * 86_400.0
 
 FOR_EVER = 9e12
 """UTC seconds beyond any clock."""

@@ -136,6 +136,16 @@ class PairTests(SynchronousTestCase):
         self.assertEqual(((), (Note("asked"),)), (pidf.parse(pending).devices, pidf.parse(pending).notes))
         self.assertEqual((Device(open=False),), pidf.parse(blocked).devices)
 
+    def test_language(self) -> None:
+        """A note without a language is in that of its parents, or of the message (PIDF-7, RFC 8048 6)."""
+        octets = (b"<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='pres:a@b.example'><tuple id='a'><status>"
+                  b"<basic>open</basic></status><note>da</note><note xml:lang='en'>here</note></tuple></presence>")
+        own = octets.replace(b"<tuple ", b"<tuple xml:lang='fr' ")
+        for document, said, read in ((octets, "de", "de"), (octets, "", ""), (octets, "no language", ""),
+                                     (own, "de", "fr")):
+            [device] = pidf.parse(document, language=said).devices
+            self.assertEqual((Note("da", read), Note("here", "en")), device.notes)
+
     def test_tune_in_words(self) -> None:
         """A tune is told in words where that is wanted, and not otherwise (RICH-3)."""
         tune = (Tune("Yes", title="Heart of the Sunrise"),)

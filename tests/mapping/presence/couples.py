@@ -26,7 +26,8 @@ class Couple:
     ended: Counter[str] = field(factory=Counter)
     open: set[str] = field(factory=set)
     may_be_asked_twice: bool = False
-    """An item was repeated, or may have been: he may have answered to one question and not to the other."""
+    """An item was repeated, or may have been, or one question follows another: his answer may have
+    been for the first."""
 
     @property
     def keys(self) -> tuple[str, str]:

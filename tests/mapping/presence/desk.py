@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from iwf.engine.store.base import IStore
 from iwf.engine.store.memory import MemoryStore
 from iwf.engine.store.volatile import VolatileRows
 from iwf.mapping.core import decide
@@ -19,9 +20,9 @@ NOW = 1_790_000_000.0
 class Desk:
     """Runs turns one by one and keeps their items until they are handed over."""
 
-    def __init__(self, gateway: Gateway, *lanes: str) -> None:
+    def __init__(self, gateway: Gateway, *lanes: str, store: IStore | None = None) -> None:
         self.gateway, self.now, self._count = gateway, NOW, 0
-        self._durable = MemoryStore()
+        self._durable = store or MemoryStore()
         self.store = VolatileRows(self._durable)
         self.lanes = {lane: LaneView(True, NOW) for lane in lanes}
         self.latest: dict[tuple[str, str], Item] = {}

@@ -271,7 +271,10 @@ class Street:
         watch, watcher, presentity = self.desk.watch(*couple.keys), couple.watcher, couple.presentity
         state = watch.state if watch is not None else ""
         assert sorted(watcher.legs) == self.desk.legs(*couple.keys), (watcher.legs, watch)
-        if state in ("asked", "granted") or not couple.may_be_asked_twice:
+        # An answer may have crossed a newer question, which then stays with the presentity until he
+        # answers that one as well.
+        crossed = couple.may_be_asked_twice or presentity.has_question
+        if state in ("asked", "granted") or not crossed:
             assert presentity.is_asked == (watch is not None and watch.asking), (presentity, watch)
         if state == "asked":
             assert presentity.has_question

@@ -165,9 +165,11 @@ class AnswerTests(PresenceCase):
         self.assertEqual(self.kinds(), [])
 
     def test_granted_unasked(self) -> None:
-        """A permission that nobody asked for does nothing (RFC 6121 3.1.6)."""
+        """A permission that nobody asked for, or wants any more, is given back and changes nothing
+        (RFC 6121 3.1.6)."""
         self.assertTaken(BEN_GRANTS)
-        self.assertEqual((self.kinds(), self.turn.puts), ([], ()))
+        self.assertEqual((self.kinds(), self.turn.puts), (["xmpp WatchEnded"], ()))
+        self.assertTrue(self.told(WatchEnded).forever)
 
     def test_granted_to_nobody(self) -> None:
         """When no dialog is left the permission is kept and nobody is asked for more (PRES-23, PRES-10)."""

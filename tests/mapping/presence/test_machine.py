@@ -104,6 +104,7 @@ class Presences(RuleBasedStateMachine):
     def leave(self, forever: bool, sure: bool) -> None:
         """The XMPP user is online no more, or takes his subscription back."""
         if sure:
+            self.couples[2].may_be_asked_twice |= forever
             self.street.decide(self.by_device.ends(forever=forever))
 
     @rule(number=st.integers(0, 1))

@@ -46,7 +46,7 @@ class MakingTests(SynchronousTestCase):
     """Who begins a dialog, and what of."""
 
     def test_of_request(self) -> None:
-        """A request makes a dialog with its routes as they stand and its Contact as target (SIP-71)."""
+        """A request makes a dialog with its routes as they stand and its Contact as target (SIP-70, SIP-71)."""
         dialog = dialog_of_request(subscribe(), "n1")
         self.assertEqual(dialog, Dialog(
             "6a3c@192.0.2.77", "n1", "w1", "sip:ben*xmpp.example@x.sip.example", "sip:ana@sip.example",

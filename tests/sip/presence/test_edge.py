@@ -25,6 +25,7 @@ from iwf.mapping.model import (
     Rejected,
     Remember,
     Taken,
+    Tune,
     WatchEnded,
     WatchGranted,
     WatchRefused,
@@ -32,7 +33,7 @@ from iwf.mapping.model import (
     WatchRequested,
 )
 from iwf.sip.auth.keyring import Keyring, Login
-from iwf.sip.settings import Account, Hop, RegistrarSettings, SipSettings
+from iwf.sip.settings import Account, Hop, PresenceSettings, RegistrarSettings, SipSettings
 from iwf.sip.syntax.framing import StreamFramer
 from iwf.sip.syntax.message import Request, Response, parse_message, response_to
 from tests.sip.fakes import Rig
@@ -104,7 +105,7 @@ class WatcherTests(Watching):
         contact = "<sip:ben*xmpp.example@iwf.sip.example:5060>"
         self.assertEqual((answer.status, answer.get("Expires"), answer.get("Contact"), answer.all("Record-Route")),
                          (200, "3599", contact, ["<sip:p2.sip.example;lr>", "<sip:192.0.2.10;lr;ftag=w1>"]))
-        self.assertEqual((answer.to.tag, answer.get("Allow-Events")), (request.leg, "presence"))
+        self.assertEqual((answer.to.tag, answer.get("Allow-Events")), (request.leg, "presence, presence.winfo"))
         self.assertEqual((notify.method, notify.get("Subscription-State"), notify.get("Contact")),
                          ("NOTIFY", "pending;expires=3599", contact))
         self.assertEqual((to, there), (("192.0.2.10", 5060),) * 2)
@@ -122,6 +123,24 @@ class WatcherTests(Watching):
         self.assertIn(b"<note>here</note>", notify.body)
         self.assertIn(b"sip:ben*xmpp.example@x.sip.example;gr=pc", notify.body)
 
+    def test_tunes(self) -> None:
+        """A song is told in words where that is wanted; else it is nothing new (RICH-3, PRES-34)."""
+        song = (Tune("Yes", title="Heart of the Sunrise"),)
+        for wanted, count in ((False, 0), (True, 1)):
+            self.rig = Rig(evolve(SETTINGS, presence=PresenceSettings(tune_as_note=wanted, notify_min=0)))
+            self.offered = 0
+            self.rig.receive(octets(PLAIN))
+            leg = self.rig.intake.events[1].leg
+            self.deliver(WatchGranted(BEN, ANA, (leg,)))
+            self.deliver(Presence(BEN, ANA, (Device("pc"),), legs=(leg,)))
+            self.decide()
+            _, first = self.sent()
+            assert isinstance(first, Request)
+            self.answer(first)
+            self.deliver(Presence(BEN, ANA, (Device("pc"),), song, legs=(leg,)))
+            more = self.sent()
+            self.assertEqual([one.body.count(b"listening to Heart of the Sunrise - Yes") for one in more], [1] * count)
+
     def test_refusals(self) -> None:
         """The core's no, and faults in the request, are answered in SIP's words (PRES-20)."""
         self.rig.receive(octets(PLAIN))
@@ -129,6 +148,23 @@ class WatcherTests(Watching):
         for number, change in enumerate((("Event: presence", "Event: dialog"), ("x.sip.example SIP", "y.example SIP"))):
             self.rig.receive(octets(changed(PLAIN, ("6a3c", f"{number}"), ("z9hG4bK77", f"z9hG4bK{number}"), change)))
         self.assertEqual([sent.status for sent in self.sent() if isinstance(sent, Response)], [404, 489, 404])
+
+    def test_overload(self) -> None:
+        """When the gateway has too much work a watcher is told 503, to come back after 5 to 30 s, each after another
+        time, and 480 where he comes by a shared proxy (SIP-90, ERR-12)."""
+        busy = Refused(Failure(Reason.CONGESTED, False, retry_after=5.0, of_gateway=True))
+        for shared, status in ((False, 503), (True, 480)):
+            self.rig, self.offered = Rig(evolve(SETTINGS, trunks=(evolve(TRUNK, shared=shared),))), 0
+            waits = set()
+            for number in range(12):
+                self.rig.receive(octets(changed(PLAIN, ("6a3c", f"{number}"), ("z9hG4bK77", f"z9hG4bK{number}"))))
+                self.decide(*[busy] * 4)  # what the one before left behind included
+                [answer] = self.sent()
+                assert isinstance(answer, Response)
+                self.assertEqual(answer.status, status)
+                waits.add(int(answer.get("Retry-After") or "0"))
+            self.assertGreater(len(waits), 3)
+            self.assertTrue(min(waits) >= 5 and max(waits) <= 30, waits)
 
     def test_stranger(self) -> None:
         """Who is no peer hears 403, never 407 (PRES-20, SIP-63)."""
@@ -170,7 +206,7 @@ class WatcherTests(Watching):
         self.assertEqual(lost.status, 481)
 
     def test_notify_fails(self) -> None:
-        """A watcher who has gone is dropped, and the core hears of it (PRES-29)."""
+        """A watcher who has gone is dropped, and the core hears of it (SIP-75, PRES-29)."""
         _, notify = self.subscribed()
         self.answer(notify, 481)
         self.assertEqual([type(event) for event in self.decide()], [Remember, WatchEnded])

@@ -108,6 +108,20 @@ class WatchingTests(EdgeCase):
         self.assertEqual(("sip:pa@192.0.2.10:5060", subscribe.call_id, "n1"),
                          (refresh.target, refresh.call_id, refresh.to.tag))
 
+    def test_while_stopping(self) -> None:
+        """What Ana's server tells us while we stop is taken as ever: a refusal would end the subscription, which is to
+        go on after the start (SIP-92, RFC 6665 4.2.2)."""
+        self.start()
+        self.ask()
+        subscribe = self.request()
+        self.answer(subscribe, 200, ("Expires", "600"), ("Contact", "<sip:pa@192.0.2.10:5060>"))
+        self.notify(subscribe)
+        self.rig.edge.deliver(item())
+        self.request()
+        stopped = self.rig.edge.stopService()
+        self.assertEqual(self.notify(subscribe, 2).status, 200)
+        self.assertNoResult(stopped)
+
     def test_password(self) -> None:
         """A challenge is answered, and the dialog goes on counting from there (SIP-60, PRES-16)."""
         self.start(evolve(SETTINGS, trunks=(evolve(TRUNK, username="iwf", password="secret"),)))

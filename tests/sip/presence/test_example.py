@@ -1,4 +1,4 @@
-"""A whole subscription by TCP, line by line, as the flow of RFC 8048 6.2 has it when RFC 6665 is obeyed."""
+"""A whole subscription by TCP, line by line, as RFC 6665 has it."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from iwf.mapping.model import (
 )
 from iwf.sip.presence.headers import subscription_state_of
 from iwf.sip.presence.outputs import Asked
+from iwf.sip.presence.subscription import FIRST_AGAIN, MOST_AGAIN
 from iwf.sip.settings import Hop, PresenceSettings
 from iwf.sip.syntax.message import Response
 from tests.sip.presence.test_dialog import subscribe
@@ -48,8 +49,8 @@ class CheckTests(SynchronousTestCase):
 
     def test_event(self) -> None:
         """Another package, or none, is 489 with what there is (PRES-20, RFC 6665 7.2)."""
-        for event in ("dialog", "presence.winfo", "PRESENCE", ""):
-            self.assertEqual(self.refusal(Event=event), (489, {"Allow-Events": "presence"}))
+        for event in ("dialog", "presence.winfo.winfo", "PRESENCE", ""):
+            self.assertEqual(self.refusal(Event=event), (489, {"Allow-Events": "presence, presence.winfo"}))
 
     def test_accept(self) -> None:
         """Who does not read our documents gets 406; who does not say reads them (PRES-20)."""
@@ -435,6 +436,31 @@ class EndingTests(SynchronousTestCase):
             bench.wait(10)
             bench.show(Device("phone"))
             self.assertEqual((len(bench.sent), bench.last()[1]), (3, "phone"))
+
+    def test_told_once_more(self) -> None:
+        """Where no change comes, what a watcher has missed is told again after a while, less and less often, until he
+        takes it (PRES-29)."""
+        self.bench.active()
+        self.bench.wait(10)
+        self.bench.show(Device("phone"))
+        times = []
+        for _ in range(10):
+            self.bench.reply(503)
+            count, begun = len(self.bench.sent), self.bench.now
+            while len(self.bench.sent) == count:
+                self.bench.wait(0.5)
+            times.append(self.bench.now - begun)
+            self.assertEqual(self.bench.last()[1], "phone")
+        self.assertTrue(all(FIRST_AGAIN / 2 <= time <= MOST_AGAIN + 1 for time in times), times)
+        self.assertTrue(times[0] < times[2] < times[4] < times[6], times)
+        self.bench.reply()
+        count = len(self.bench.sent)
+        self.bench.wait(MOST_AGAIN * 2)
+        self.assertEqual(len(self.bench.sent), count)
+        self.bench.show(Device("tower"))
+        self.bench.reply(503)
+        self.bench.wait(FIRST_AGAIN * 1.1)
+        self.assertEqual(len(self.bench.sent), count + 2)
 
     def test_end_waits(self) -> None:
         """The last NOTIFY waits for the answer to the one before as well (PRES-34)."""

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from iwf.mapping.model import (
     Address,
     Failure,
+    Note,
     Party,
     Presence,
     Reason,
@@ -66,6 +67,17 @@ class BeginningTests(SynchronousTestCase):
         desk.accept(request)
         self.assertEqual(200, desk.notify(request, "pending;expires=600", document()))
         self.assertEqual([], desk.told())
+
+    def test_language(self) -> None:
+        """Texts are in the language that the NOTIFY says, unless they say another one (RFC 8048 6)."""
+        for said, language in (("de, en", "de"), (" ", ""), ("<>", "")):
+            desk = Desk()
+            desk.ask()
+            request = desk.subscribe()
+            body = document().replace(b"</status>", b"</status><note>da</note>")
+            self.assertEqual(200, desk.notify(request, body=body, Content_Language=said))
+            [device] = desk.told()[-1].devices
+            self.assertEqual((Note("da", language),), device.notes)
 
     def test_granted(self) -> None:
         """The first active NOTIFY is the permission, then comes what there is to see (PRES-5)."""

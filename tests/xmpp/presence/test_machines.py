@@ -11,13 +11,16 @@ from iwf.mapping.model import (
     Party,
     Presence,
     Reason,
+    WatchEnded,
     WatchFetched,
     WatchRefused,
 )
 from iwf.xmpp.presence.fetches import MOST_FETCHES, SETTLE, WAIT, Fetches
+from iwf.xmpp.presence.legs import leg_of
 from iwf.xmpp.presence.looks import MOST_LEGS, MOST_LOOKS, RENEWAL, Looks
+from iwf.xmpp.presence.partings import MOST, Partings
 from iwf.xmpp.presence.subscribers import BUNDLE, MOST_SUBSCRIBERS, PACE, Subscribers
-from tests.xmpp.kit import ANA, BEN, LANE
+from tests.xmpp.kit import ANA, BEN, COMPONENT, LANE
 
 USER = Party(BEN, asserted_by=LANE)
 
@@ -149,3 +152,16 @@ class SubscriberTests(SynchronousTestCase):
         self.assertTrue(known.is_full)
         self.assertEqual((MOST_SUBSCRIBERS, "U", False),
                          (len(known.jids), known.jids[0], str(MOST_SUBSCRIBERS) in known))
+
+
+class PartingTests(SynchronousTestCase):
+    """Who leaves, and who only leaves somebody's sight."""
+
+    def test_bound(self) -> None:
+        """Many who leave, and many who take back what they allowed, cost no more than so much memory."""
+        partings = Partings()
+        for number in range(MOST + 100):
+            ben = evolve(BEN, user=f"ben{number}", instance="pc")
+            self.assertTrue(partings.left(WatchEnded(Party(ben), ANA, leg_of(ben, ANA, COMPONENT)), 100.0))
+            partings.refused(evolve(BEN, user=f"tom{number}"), ANA, 100.0)
+        self.assertEqual((MOST, MOST), (len(partings._left), len(partings._refused)))

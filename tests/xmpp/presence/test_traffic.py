@@ -26,6 +26,7 @@ from iwf.mapping.model import (
     WatchRenewed,
     WatchRequested,
 )
+from iwf.xmpp.presence.partings import TOGETHER
 from tests.xmpp.kit import ANA, BEN, DOMAIN, LANE, Memory, parse
 from tests.xmpp.presence.test_reading import IMAGE
 from tests.xmpp.server import EdgeCase, Server
@@ -136,6 +137,37 @@ class InboundTests(Case):
         self.offered()
         server.send(presence())
         self.assertEqual([WatchRenewed, Presence], self.offered())
+
+    def test_taking_back_is_no_farewell(self) -> None:
+        """Who does not let himself be seen any longer goes out of sight and looks on, whether his server says the
+        one first or the other (RFC 6121 3.2.2)."""
+        refused = presence("unsubscribed", sender="ben@xmpp.example")
+        gone = presence("unavailable") + presence("unavailable", sender="ben@xmpp.example/tv")
+        for said, expected in (
+            (gone + refused, [Presence, WatchEnded, WatchEnded] * 2 + [WatchRefused] + [WatchRenewed] * 2),
+            (refused + gone, [WatchRefused, Presence, Presence]),
+        ):
+            server = self.connect()
+            server.send(presence() + presence(sender="ben@xmpp.example/tv"))
+            legs = {event.leg for event in self.core.events if isinstance(event, WatchRenewed)}
+            self.offered()
+            server.send(said)
+            renewed = {event.leg for event in self.core.events if isinstance(event, WatchRenewed)}
+            self.assertIn(renewed, (legs, set()))
+            self.assertEqual(expected, self.offered())
+            server.lose()
+            self.clock.advance(10)
+
+    def test_farewell_after_taking_back(self) -> None:
+        """Who leaves a while before or after he takes back what he allowed, has left."""
+        server = self.connect()
+        server.send(presence() + presence("unavailable"))
+        self.clock.advance(TOGETHER)
+        self.offered()
+        server.send(presence("unsubscribed", sender="ben@xmpp.example"))
+        self.clock.advance(TOGETHER)
+        server.send(presence("unavailable"))
+        self.assertEqual([WatchRefused, Presence, WatchEnded, WatchEnded], self.offered())
 
     def test_new_stream(self) -> None:
         """After a break everybody who is heard of looks anew."""

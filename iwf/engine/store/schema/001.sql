@@ -171,7 +171,8 @@ CREATE TABLE parked (
     delivery TEXT NOT NULL,
     created  REAL NOT NULL,
     payload  TEXT NOT NULL,
-    due      REAL
+    due      REAL,
+    place    INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX parked_stream ON parked (stream);
 CREATE INDEX parked_due ON parked (due) WHERE due IS NOT NULL;
@@ -182,3 +183,35 @@ CREATE TABLE account (
     lane   TEXT NOT NULL UNIQUE,
     tenant TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- What phones have told the service number.
+CREATE TABLE subscriber (
+    phone      TEXT NOT NULL,
+    tenant     TEXT NOT NULL,
+    lane       TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    language   TEXT NOT NULL,
+    registered INTEGER NOT NULL,
+    online     INTEGER NOT NULL,
+    reachable  INTEGER NOT NULL,
+    status     TEXT NOT NULL,
+    changed    REAL NOT NULL,
+    due        REAL,
+    PRIMARY KEY (phone, tenant)
+) WITHOUT ROWID;
+CREATE INDEX subscriber_due ON subscriber (due) WHERE due IS NOT NULL;
+
+CREATE TABLE optout (
+    phone   TEXT NOT NULL,
+    tenant  TEXT NOT NULL,
+    contact TEXT NOT NULL,
+    since   REAL NOT NULL,
+    PRIMARY KEY (phone, tenant, contact)
+) WITHOUT ROWID;
+
+CREATE TABLE quota (
+    name      TEXT PRIMARY KEY,
+    used      INTEGER NOT NULL,
+    forget_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX quota_forget ON quota (forget_at);

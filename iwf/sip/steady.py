@@ -14,7 +14,8 @@ class Steady:
 
     def time(self, now: float) -> float:
         """The machine's time at a moment of the wall clock; never less than before."""
-        self._shift += max(0.0, self._last - now)
+        if now < self._last:
+            self._shift += self._last - now
         self._last = now
         return now + self._shift
 

@@ -1,0 +1,1 @@
+"""The service that phones are given by texts: commands, sessions, notices, opt-out, limits.  Pure."""
