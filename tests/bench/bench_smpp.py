@@ -1,9 +1,9 @@
 """submit_sm a second over loopback: ``python -m tests.bench.bench_smpp [--messages N] [--window N] [--runs N]``.
 
 Our codec and session, smpp.twisted and node-smpp, each as server and client in processes of their own, run in turn so
-that other work on the machine meets all alike; medians of the runs, and ratios to ours.  Then our codec alone.  CPU is
-microseconds for one submit_sm with its answer, in the client and in the server; "a core" is what both ends on one core
-could do by that, whatever else the machine was doing.
+that other work on the machine meets all alike; medians of the faster half of the runs, for other work can only make a
+run slower, and ratios to ours.  Then our codec alone.  CPU is microseconds for one submit_sm with its answer, in the
+client and in the server; "a core" is what both ends on one core could do by that, whatever else the machine was doing.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def _cpu_of(pid: int) -> float:
 
 
 def medians(runs: list[Run]) -> Run:
-    """The middle of each figure."""
+    """The middle of each figure in the faster half of the runs."""
+    runs = sorted(runs, key=lambda one: one.rate)[len(runs) // 2:]
     return Run(*(statistics.median(getattr(one, name) for one in runs) for name in ("rate", "client", "server")))
 
 
@@ -114,7 +115,7 @@ def main() -> None:
             messages = chosen.messages // 4 if "twisted" in (client, server) else chosen.messages
             found[client, server].append(run(client, server, messages, chosen.window))
     ours = medians(found["iwf", "iwf"]).rate
-    print(f"window {chosen.window}, medians of {chosen.runs} runs\n"
+    print(f"window {chosen.window}, {chosen.runs} runs, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n"
           "client to server     submit_sm/s  to ours  CPU us client  server   a core")
     for (client, server), runs in found.items():
         middle = medians(runs)

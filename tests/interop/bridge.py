@@ -27,27 +27,33 @@ class Bridge:
     """Prosody, Romeo and the gateway.
 
     :param case: on which everything is cleaned up.
+    :param web: the server takes web pages too.
     """
 
-    def __init__(self, case: Any) -> None:
+    def __init__(self, case: Any, web: bool = False) -> None:
         self._case = case
         self.folder = Path(case.mktemp()).absolute()
         self.folder.mkdir()
-        self.server = Prosody(self.folder / "prosody", components={"sip.xmpp.test": "secret"})
+        self.server = Prosody(self.folder / "prosody", components={"sip.xmpp.test": "secret"}, web=web)
         self.romeo = SlixmppClient(self.folder / "romeo", "romeo@xmpp.test/orchard", "pw", self.server.port)
         self.gateway = Gateway(self.folder / "iwf")
 
-    async def start(self, sip: str) -> None:
+    async def start(self, sip: str, node: str = "") -> None:
         """Start all three.
 
         :param sip: the tables ``[sip]`` and ``[[sip.trunk]]``; the alias is there already.
+        :param node: further lines of the table ``[node]``.
         """
         component = COMPONENT.format(domain="sip.xmpp.test", host=LOOPBACK, secret="secret", bridges="sip",
                                      port=self.server.component_port("sip.xmpp.test"))
-        self.gateway.configuration = NODE + component + sip + ALIAS
+        self.gateway.configuration = NODE + node + component + sip + ALIAS
         for peer in (self.server, self.gateway, self.romeo):
             self._case.addCleanup(peer.stop)
             await peer.start()
+        await self.reached()
+
+    async def reached(self) -> None:
+        """Wait until the gateway has the XMPP server."""
         for _ in range(100):
             answer = await self.romeo.ping("sip.xmpp.test", timeout=2)
             if answer["condition"] is None:

@@ -14,12 +14,15 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tests.interop.sight import Sight
 from tests.peers.baresip import Baresip
 from tests.peers.base import Event, PeerError
 from tests.peers.sipp import SILENT, SippClient, SippServer, register
 from tests.peers.slixmpp_client import SlixmppClient
 from tests.scenarios.stage import NORMALLY, SIP_DOMAIN, Actor, Failed, Heard, Incoming, Saying, plain_uri
 from tests.scenarios.stage import SILENT as NOTHING
+from tests.scenarios.watching import DEVICES
+from tests.support.seen import OFFLINE, ONLINE, State, View
 
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 CONDITION = re.compile(rf"<([a-z-]+) xmlns=[\"']{STANZAS}[\"']")
@@ -71,21 +74,106 @@ class Person(ABC):
 
 
 class XmppPerson(Person):
-    """One user, with slixmpp."""
+    """One user, with slixmpp: one process for each of his devices.
+
+    What he says, and what is said to him, goes through the first one.
+    """
 
     def __init__(self, directory: Path, actor: Actor, port: int) -> None:
         super().__init__()
-        self._actor = actor
-        self._client = SlixmppClient(directory, f"{actor.native}/orchard", "pw", port)
+        self._directory, self._actor, self._port = directory, actor, port
+        self._first = DEVICES[actor.world]
+        self._clients: dict[str, SlixmppClient] = {}
+        self._client = self._add(self._first)
+        self._states = {self._first: State(self._first)}
+        """What the devices show that are there."""
+        self._sights: dict[str, Sight] = {}
         self._answer = NORMALLY
         self._seen = 0
         self._sayings: dict[str, Saying] = {}
 
+    def _add(self, resource: str) -> SlixmppClient:
+        client = SlixmppClient(self._directory / resource, f"{self._actor.native}/{resource}", "pw", self._port)
+        self._clients[resource] = client
+        return client
+
     async def start(self) -> None:
-        await self._client.start()
+        for resource, client in self._clients.items():
+            if not client.running:
+                self._sights[resource] = Sight(len(client.events.history))
+                await client.start()
+                if resource not in self._states:
+                    client.presence(type="unavailable")
+                elif self._states[resource] != State(resource):
+                    self._show(self._states[resource])
 
     async def stop(self) -> None:
-        await self._client.kill()
+        for client in self._clients.values():
+            await client.kill()
+
+    # -- presence
+
+    @property
+    def has_ties(self) -> bool:
+        """Whether there is anything to forget."""
+        return len(self._states) != 1 or any(sight.contacts for sight in self._looked().values())
+
+    async def forget(self) -> None:
+        """Begin anew, with an empty roster and one device."""
+        for jid in self._looked()[self._first].contacts:
+            self._client.raw(f"<iq type='set' id='remove'><query xmlns='jabber:iq:roster'>"
+                             f"<item jid={quoteattr(jid)} subscription='remove'/></query></iq>")
+        await self.reaches(self._actor.native.partition("@")[2])  # after which that is done
+        for client in self._clients.values():
+            await client.stop()
+        self._clients, self._sights = {self._first: self._client}, {}
+        self._states = {self._first: State(self._first)}
+        await self.start()
+
+    def relate(self, verb: str, address: str) -> None:
+        types = {"asks to see": "subscribe", "asks no more for": "unsubscribe", "allows": "subscribed",
+                 "refuses": "unsubscribed"}
+        for sight in self._looked().values():
+            if verb in ("allows", "refuses"):
+                sight.asking.discard(address)
+        self._client.presence(to=address, type=types[verb])
+
+    async def appear(self, state: State) -> None:
+        if state.show == OFFLINE:
+            self._states.pop(state.device, None)
+            self._clients[state.device].presence(type="unavailable")
+            self._looked()[state.device].seen.clear()
+            return
+        if state.device not in self._clients:
+            self._add(state.device)
+        self._states[state.device] = state
+        if self._clients[state.device].running:
+            self._show(state)
+        else:
+            await self.start()
+
+    def _show(self, state: State) -> None:
+        show = None if state.show == ONLINE else state.show
+        self._clients[state.device].presence(show=show, status=state.note or None)
+
+    def _looked(self) -> dict[str, Sight]:
+        for resource, client in self._clients.items():
+            self._sights[resource].look(client.events.history)
+        return self._sights
+
+    @property
+    def asking(self) -> set[str]:
+        return {jid for sight in self._looked().values() for jid in sight.asking}
+
+    def views(self, address: str) -> Mapping[str, View | None]:
+        return {resource: sight.view(address) for resource, sight in self._looked().items()
+                if resource in self._states}
+
+    @property
+    def watchers(self) -> Sequence[str]:
+        return []
+
+    # -- messages
 
     async def reaches(self, domain: str) -> bool:
         """Whether a component answers."""

@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectError
 from tests.interop.people import Person
 from tests.peers.base import Event, PeerError
 from tests.peers.smsc import NodeSmsc
-from tests.scenarios.stage import NORMALLY, SILENT, Actor, Failed, Heard, Saying
+from tests.scenarios.stage import NORMALLY, ONCE, SILENT, Actor, Failed, Heard, Saying
 
 RECEIPT_STATES = ("UNDELIV", "EXPIRED", "REJECTD", "DELETED")
 AT_ONCE = 10
@@ -59,9 +59,11 @@ class Phones(Person):
         await self._smsc.stop()
 
     async def behave(self, actor: Actor, answer: str) -> None:
-        knobs: dict[str, Any] = {"respond": True, "fail_next": 0, "receipt_state": "DELIVRD"}
+        knobs: dict[str, Any] = {"respond": True, "fail_next": 0, "receipt_state": "DELIVRD", "receipt_next": ""}
         if answer == SILENT:
             knobs["respond"] = False
+        elif answer.removesuffix(ONCE) in RECEIPT_STATES and answer.endswith(ONCE):
+            knobs["receipt_next"] = answer.removesuffix(ONCE)
         elif answer in RECEIPT_STATES:
             knobs["receipt_state"] = answer
         elif answer != NORMALLY:
@@ -142,7 +144,12 @@ class Phones(Person):
 
     def _submitted(self, event: Event) -> None:
         name = self._names.get(event["to"])
-        if name is None or event["status"] or self._answers.get(name, NORMALLY) != NORMALLY:
+        if name is None or event["status"]:
+            return
+        answer = self._answers.get(name, NORMALLY)
+        if answer.endswith(ONCE):
+            self._answers[name] = NORMALLY
+        if answer != NORMALLY:
             return
         text = self._joined(event)
         if text is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 
 from tests.interop.people import BaresipPerson, Person, SippPerson, XmppPerson
 from tests.interop.phones import Phones
+from tests.interop.watchers import WatchingPerson
 from tests.peers.baresip import Baresip
 from tests.peers.base import LOOPBACK, Peer
 from tests.peers.ejabberd import Ejabberd
@@ -41,6 +42,8 @@ from tests.scenarios.stage import (
     StageError,
     configured,
 )
+from tests.scenarios.watching import Appear, Ask, Asked, Sees, Watched
+from tests.support.seen import State, View
 
 Server = Prosody | Ejabberd
 ON_BARESIP = "juliet"
@@ -78,6 +81,7 @@ class RealStage(Stage):
         self.gateway.between(self.server, self.proxy, self.smsc)
         self._configuration = self.gateway.configuration
         self._contacts = _contacts(plays)
+        self._watchers = _watchers(plays)
         self._phones = Phones(self.smsc)
         self._people: dict[str, Person] = {}
         """By native address, as users of different plays may have the same name."""
@@ -106,7 +110,13 @@ class RealStage(Stage):
     async def begin(self, cast: Mapping[str, Actor], options: Mapping[str, str]) -> None:
         self._cast = cast
         await gatherResults([self.server.start(), self.proxy.start(), self.smsc.start()])
-        await self._restart_gateway(options)
+        tied = [person for person in self._of_presence() if person.has_ties]
+        if tied or options != self._options or not self.clean:
+            await self._begin_anew(options)
+        for person in tied:
+            await person.forget()
+        await self.gateway.start()
+        self.clean = False
         for actor in cast.values():
             if actor.exists:
                 await self._bring(actor)
@@ -115,15 +125,15 @@ class RealStage(Stage):
         self._collect()
         self.clear()
 
-    async def _restart_gateway(self, options: Mapping[str, str]) -> None:
-        """Begin with an empty state where something could disturb."""
-        if options != self._options or not self.clean:
-            await self.gateway.stop()
-            shutil.rmtree(self.gateway.directory / "state", ignore_errors=True)
-            self._options = dict(options)
-            self.gateway.configuration = configured(self._configuration, options)
-        await self.gateway.start()
-        self.clean = False
+    def _of_presence(self) -> list[XmppPerson | WatchingPerson]:
+        return [one for one in self._people.values() if isinstance(one, XmppPerson | WatchingPerson)]
+
+    async def _begin_anew(self, options: Mapping[str, str]) -> None:
+        """Nothing of the plays before is left in the gateway, which is down then."""
+        await self.gateway.stop()
+        shutil.rmtree(self.gateway.directory / "state", ignore_errors=True)
+        self._options = dict(options)
+        self.gateway.configuration = configured(self._configuration, options)
 
     async def _bring(self, actor: Actor) -> None:
         if actor.world == SMS:
@@ -140,6 +150,8 @@ class RealStage(Stage):
         directory = self._directory / f"actor-{len(self._people)}"
         if actor.world == XMPP:
             return XmppPerson(directory, actor, self.server.port)
+        if actor.native in self._watchers:
+            return WatchingPerson(directory, actor, self.proxy.port, self._reactor)
         if actor.name == ON_BARESIP:
             return BaresipPerson(directory, actor, self.proxy.port, self._contacts)
         return SippPerson(directory, actor, self.proxy.port)
@@ -171,6 +183,31 @@ class RealStage(Stage):
 
     async def behave(self, actor: Actor, answer: str) -> None:
         await self._of(actor).behave(actor, answer)
+
+    # -- presence
+
+    async def relate(self, verb: str, actor: Actor, other: Actor) -> None:
+        self._watching(actor).relate(verb, other.seen_in(actor.world))
+
+    async def appear(self, actor: Actor, state: State) -> None:
+        await self._watching(actor).appear(state)
+
+    def asking(self, actor: Actor) -> Collection[str]:
+        return self._watching(actor).asking
+
+    def views(self, actor: Actor, other: Actor) -> Mapping[str, View | None]:
+        return self._watching(actor).views(other.seen_in(actor.world))
+
+    def watchers(self, actor: Actor) -> Sequence[str]:
+        return self._watching(actor).watchers
+
+    def _watching(self, actor: Actor) -> XmppPerson | WatchingPerson:
+        person = self._of(actor)
+        if isinstance(person, XmppPerson | WatchingPerson):
+            return person
+        raise StageError(f"{actor.name} has a phone and writes what she wants")
+
+    # -- programs
 
     def _of(self, actor: Actor) -> Person:
         return self._phones if actor.world == SMS else self._people[actor.native]
@@ -224,3 +261,15 @@ def _contacts(plays: Sequence[Play]) -> list[str]:
                 actor = play.cast.get(step.other)
                 addresses[step.other if actor is None else actor.seen_in(SIP)] = None
     return list(addresses)
+
+
+def _watchers(plays: Sequence[Play]) -> set[str]:
+    """The SIP users who take part in presence, by their addresses."""
+    found = set()
+    for play in plays:
+        for _, step in play.steps:
+            names = [step.actor] if isinstance(step, Appear) else []
+            if isinstance(step, Ask | Asked | Sees | Watched):
+                names = [step.actor, step.other]
+            found |= {play.cast[name].native for name in names if play.cast[name].world == SIP}
+    return found

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tests.interop.bridge import ROMEO, Bridge
 from tests.interop.theatre import PlaysMixin
+from tests.peers.baresip import Baresip
+from tests.peers.base import LOOPBACK, launch, require, run
+from tests.peers.gateway import Gateway
 from tests.peers.prosody import Prosody
+from tests.peers.slixmpp_client import SlixmppClient
 
 EACH = 300
 """Messages in each direction."""
@@ -79,3 +85,49 @@ class RestartTests(PlaysMixin, SynchronousTestCase):
     def test_iwf(self) -> None:
         """The daemon is killed: everything answered with 202 or command_status 0 arrives (MSG-31)."""
         self.kill("iwf", IWF)
+
+
+SIP_DEVICES = """
+[sip]
+listen = ["udp:{host}:{port}", "tcp:{host}:{port}"]
+
+[sip.registrar]
+domain = "sip.test"
+algorithms = ["MD5"]
+accounts = [{{ user = "udp", password = "secret" }}, {{ user = "tcp", password = "secret" }}]
+"""
+
+
+class DeviceTests(TestCase):
+    """With Prosody and telephones that are registered at the gateway itself."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        require(self, Prosody, SlixmppClient, Gateway, Baresip)
+
+    def test_registrations(self) -> Deferred[None]:
+        """The daemon is killed: who was registered is written to after its start.  By UDP he has not noticed anything
+        and so has not registered again (XMPP-60, SIP-93)."""
+
+        def asked(phone: Baresip) -> int:
+            return len([event for event in phone.events.history
+                        if event["type"] == "sip" and event["own"] and event["start"].startswith("REGISTER")])
+
+        async def steps() -> None:
+            bridge = Bridge(self)
+            port = bridge.gateway.port
+            await bridge.start(SIP_DEVICES.format(host=LOOPBACK, port=port))
+            phones = {kind: await launch(self, Baresip(bridge.folder / kind, kind, "sip.test", port, transport=kind,
+                                                       password="secret")) for kind in ("udp", "tcp")}
+            before = asked(phones["udp"])
+            await bridge.gateway.kill()
+            await bridge.gateway.start()
+            await bridge.reached()
+            for kind, phone in phones.items():
+                bridge.romeo.send(f"{kind}*sip.test@sip.xmpp.test", f"Good morrow, {kind}")
+                self.assertTrue((await phone.message(f"Good morrow, {kind}"))["from"].startswith(f"sip:{ROMEO}"))
+            self.assertEqual(asked(phones["udp"]), before)
+            self.assertGreater(before, 0)
+
+        return run(steps())

@@ -83,16 +83,20 @@ class ClientTests(TestCase):
 
     async def all_clients(self, server: Server) -> None:
         faults = {}
-        for kind, transport in MATRIX:
-            user = user_of(kind, transport)
-            client = kind(self.bridge.folder, server, transport, user, (f"sip:{ROMEO}", NOT_OURS, NOBODY))
+        clients = [kind(self.bridge.folder, server, transport, user_of(kind, transport),
+                        (f"sip:{ROMEO}", NOT_OURS, NOBODY)) for kind, transport in MATRIX]
+        starting = launch(self, clients[0].peer)
+        for client, following in zip(clients, [*clients[1:], None], strict=True):
+            started = starting
+            if following is not None:
+                starting = launch(self, following.peer)      # while this one is at work
             try:
-                await launch(self, client.peer)
+                await started
                 await self.texts(client)
                 await self.errors(client)
                 await self.long_texts(client)
             except (PeerError, AssertionError) as fault:
-                faults[user] = fault
+                faults[client.image] = fault
             finally:
                 await client.peer.stop()
         if faults:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ LIBRARIES = (
 
 CONFIGURATION = """\
 hosts: ["{domain}"]
-loglevel: warning
+{certificates}loglevel: warning
 auth_method: internal
 auth_password_format: scram
 acl: {{local: {{user_regexp: ""}}}}
@@ -27,7 +28,7 @@ access_rules:
   local: {{allow: local}}
   c2s: {{allow: all}}
 listen:
-  - {{port: {c2s}, ip: "{host}", module: ejabberd_c2s, max_stanza_size: 262144}}
+  - {{port: {c2s}, ip: "{host}", module: ejabberd_c2s, max_stanza_size: 262144{starttls}}}
 {listeners}
 modules:
   mod_roster: {{}}
@@ -57,6 +58,7 @@ class Ejabberd(Peer):
 
     :param components: component domain to secret.
     :param users: user name to password.
+    :param certificates: files in PEM form, a certificate and its key among them; offers STARTTLS with them.
     """
 
     name = "ejabberd"
@@ -70,11 +72,13 @@ class Ejabberd(Peer):
         components: Mapping[str, str] = COMPONENTS,
         users: Mapping[str, str] = USERS,
         reactor: Any = None,
+        certificates: Sequence[str] = (),
     ) -> None:
         super().__init__(directory, reactor)
         self.domain = domain
         self.components = dict(components)
         self.users = dict(users)
+        self.certificates = tuple(certificates)
         self.port = self.new_port()
         """Where clients connect."""
         self._component_ports = {domain: self.new_port() for domain in self.components}
@@ -116,6 +120,8 @@ class Ejabberd(Peer):
                 domain=self.domain,
                 host=LOOPBACK,
                 c2s=self.port,
+                starttls=", starttls: true" if self.certificates else "",
+                certificates=f"certfiles: {json.dumps(list(self.certificates))}\n" if self.certificates else "",
                 items=", ".join(f'"{domain}"' for domain in self.components),
                 listeners="\n".join(
                     LISTENER.format(

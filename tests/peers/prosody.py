@@ -24,10 +24,15 @@ local_interfaces = {{ "{host}" }}
 c2s_ports = {{ {c2s} }}
 component_interfaces = {{ "{host}" }}
 component_ports = {{ {component} }}
+http_interfaces = {{ "{host}" }}
+http_ports = {{ {web} }}
+https_ports = {{}}
+consider_websocket_secure = true
 s2s_ports = {{}}
 
 modules_enabled = {{
-    "roster"; "saslauth"; "disco"; "ping"; "version"; "carbons"; "blocklist"; "offline"; "pep"; "smacks"; {tls_module}
+    "roster"; "saslauth"; "disco"; "ping"; "version"; "carbons"; "blocklist"; "offline"; "pep"; "smacks";
+    {tls_module} {web_module}
 }}
 modules_disabled = {{ "s2s" }}
 
@@ -54,6 +59,7 @@ class Prosody(Peer):
     :param components: component domain to secret.
     :param users: user name to password.
     :param tls: offer STARTTLS with a certificate made here, as most desktop clients insist on it.
+    :param web: take web pages.
     """
 
     name = "prosody"
@@ -66,6 +72,7 @@ class Prosody(Peer):
         components: Mapping[str, str] = COMPONENTS,
         users: Mapping[str, str] = USERS,
         tls: bool = False,
+        web: bool = False,
         reactor: Any = None,
     ) -> None:
         super().__init__(directory, reactor)
@@ -73,6 +80,8 @@ class Prosody(Peer):
         self.components = dict(components)
         self.users = dict(users)
         self.tls = tls
+        self.web_port = self.new_port() if web else None
+        """Where web pages connect (RFC 7395)."""
         self.port = self.new_port()
         """Where clients connect."""
         self._component_port = self.new_port()
@@ -87,7 +96,7 @@ class Prosody(Peer):
         return ["prosody", "--config", str(self.directory / "prosody.cfg.lua"), "-F"]
 
     def listening(self) -> Iterable[int]:
-        return (self.port, self._component_port)
+        return (self.port, self._component_port, *([] if self.web_port is None else [self.web_port]))
 
     def prepare(self) -> None:
         (self.directory / "data").mkdir(exist_ok=True)
@@ -102,6 +111,8 @@ class Prosody(Peer):
                 c2s=self.port,
                 component=self._component_port,
                 domain=self.domain,
+                web="" if self.web_port is None else self.web_port,
+                web_module="" if self.web_port is None else '"websocket";',
                 tls_module='"tls";' if self.tls else "",
                 items=" ".join(f'{{ "{domain}", "gateway" }};' for domain in self.components),
                 blocks="".join(

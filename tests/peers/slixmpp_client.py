@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class SlixmppClient(Peer):
         """With the resource the server gave, once started."""
         self.events = EventLog(self)
         """What came in, as dictionaries with the key ``event``: ``message``, ``error``, ``presence``,
-        ``receipt``, ``chat_state``, ``personal_event`` (XEP-0163), ``disconnected``...  The ``type``
+        ``receipt``, ``chat_state``, ``personal_event`` (XEP-0163), ``roster``, ``disconnected``...  The ``type``
         of presence is its show value where it has one, and ``available`` where it has neither."""
         self._numbers = itertools.count(1)
 
@@ -124,6 +124,25 @@ class SlixmppClient(Peer):
         """XEP-0199; the answer is as in :meth:`disco_info`."""
         return self._ask("ping", jid, timeout)
 
+    def commands(self, jid: str, timeout: float = 5.0) -> Deferred[Event]:
+        """The commands that somebody takes (XEP-0050): ``nodes``."""
+        return self._ask("commands", jid, timeout)
+
+    def give(
+        self,
+        jid: str,
+        node: str,
+        values: Mapping[str, str] | None = None,
+        session: str | None = None,
+        action: str = "execute",
+        timeout: float = 20.0,
+    ) -> Deferred[Event]:
+        """One step of a command: ``condition``, ``session``, ``status``, ``notes`` (kind and text), ``fields``.
+
+        :param values: what is filled into the form.
+        """
+        return self._ask("command", jid, timeout, node=node, values=values, session=session, action=action)
+
     def wait_for(
         self, predicate: Callable[[Event], bool], timeout: float = 10.0
     ) -> Deferred[Event]:
@@ -147,9 +166,9 @@ class SlixmppClient(Peer):
             lambda event: event["event"] == "error" and id in (None, event["id"]), timeout
         )
 
-    def _ask(self, what: str, jid: str, timeout: float) -> Deferred[Event]:
+    def _ask(self, what: str, jid: str, timeout: float, **more: Any) -> Deferred[Event]:
         number = next(self._numbers)
-        self._tell(what, jid=jid, timeout=timeout, number=number)
+        self._tell(what, jid=jid, timeout=timeout, number=number, **more)
         return self.wait_for(
             lambda event: event["event"] == "answer" and event["number"] == number, timeout + 2
         )

@@ -18,7 +18,7 @@ from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.xmlstream import ET
 
 HOST = "127.0.0.1"
-PLUGINS = ("xep_0030", "xep_0060", "xep_0085", "xep_0184", "xep_0199", "xep_0203", "xep_0333")
+PLUGINS = ("xep_0004", "xep_0030", "xep_0050", "xep_0060", "xep_0085", "xep_0184", "xep_0199", "xep_0203", "xep_0333")
 
 
 def report(event: str, **details: Any) -> None:
@@ -54,6 +54,7 @@ class Client(slixmpp.ClientXMPP):
         self.add_event_handler("chatstate", self.chat_state_received)
         self.add_event_handler("presence", self.presence_received)
         self.add_event_handler("pubsub_publish", self.personal_event_received)
+        self.add_event_handler("roster_update", self.roster_changed)
 
     async def session_started(self, _: Any) -> None:
         self.send_presence()
@@ -94,6 +95,10 @@ class Client(slixmpp.ClientXMPP):
     def personal_event_received(self, message: Any) -> None:
         report("personal_event", **{"from": str(message["from"]), "xml": str(message)})
 
+    def roster_changed(self, _: Any) -> None:
+        roster = self.client_roster
+        report("roster", contacts={jid: roster[jid]["subscription"] for jid in roster.keys()})
+
     async def obey(self, order: dict[str, Any]) -> None:
         await getattr(self, f"do_{order.pop('do')}")(order)
 
@@ -130,6 +135,35 @@ class Client(slixmpp.ClientXMPP):
         await self.ask(
             order, self.plugin["xep_0199"].send_ping(order["jid"], timeout=order["timeout"])
         )
+
+    async def do_command(self, order: dict[str, Any]) -> None:
+        """One step of a command (XEP-0050); ``values`` are filled into a form (XEP-0004)."""
+        form = self.plugin["xep_0004"].make_form(ftype="submit")
+        for var, value in (order.get("values") or {}).items():
+            form.add_field(var=var, value=value)
+        try:
+            iq = await self.plugin["xep_0050"].send_command(
+                order["jid"], order["node"], action=order["action"], sessionid=order.get("session"),
+                payload=[form] if order.get("values") else None, timeout=order["timeout"])
+        except IqError as error:
+            report("answer", number=order["number"], condition=error.condition, xml=str(error.iq))
+        except IqTimeout:
+            report("answer", number=order["number"], condition="timeout")
+        else:
+            command = iq["command"]
+            report("answer", number=order["number"], condition=None, xml=str(iq), session=command["sessionid"],
+                   status=command["status"], notes=[list(note) for note in command["notes"]],
+                   fields=list(command["form"].get_fields()), actions=sorted(command["actions"]))
+
+    async def do_commands(self, order: dict[str, Any]) -> None:
+        """The commands that an entity takes."""
+        try:
+            iq = await self.plugin["xep_0050"].get_commands(jid=order["jid"], timeout=order["timeout"])
+        except IqError as error:
+            report("answer", number=order["number"], condition=error.condition)
+        else:
+            nodes = [item[1] for item in iq["disco_items"]["items"]]
+            report("answer", number=order["number"], condition=None, nodes=sorted(nodes))
 
     async def ask(self, order: dict[str, Any], question: Any) -> None:
         try:

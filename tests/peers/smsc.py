@@ -106,7 +106,7 @@ class NodeSmsc(Peer):
         """A text from a phone; ``mo_answered`` is logged when the ESME has answered.
 
         :param sender: digits, without ``+``.
-        :param more: ``long="udh"`` cuts it into parts, ``long="payload"`` uses the TLV.
+        :param more: ``long="udh"`` cuts it into parts, ``long="payload"`` uses the TLV; more of them in node/smsc.js.
         """
         return Deferred.fromCoroutine(
             self._call("/mo", {"from": sender, "to": to, "text": text, **more})

@@ -14,7 +14,7 @@ from tests.peers.base import Event, EventLog, Peer, PeerError, which
 from tests.peers.smsc import modules
 
 PROGRAM = Path(__file__).parent / "node" / "webphone.js"
-PAGE = PROGRAM.with_name("browserphone.js")
+PAGE = PROGRAM.with_name("browserpage.js")
 LIBRARIES = {"jssip": "jssip", "sipjs": "sip.js"}
 
 
@@ -71,9 +71,14 @@ class WebPhone(Peer):
         """Ask what somebody can; fires with the code of the final response, 0 when there was none."""
         return Deferred.fromCoroutine(self._order({"do": "options", "to": uri}))
 
-    def watch(self, uri: str) -> None:
+    def watch(self, uri: str, package: str = "presence") -> None:
         """Ask to see somebody (SIP.js only); see :meth:`notified`."""
-        self.write_input(json.dumps({"do": "watch", "to": uri}).encode() + b"\n")
+        self.write_input(json.dumps({"do": "watch", "to": uri, "text": package}).encode() + b"\n")
+
+    def publish(self, uri: str, document: str) -> Deferred[Event]:
+        """Tell what there is to see of this user (SIP.js only); fires with the ``code`` of the answer."""
+        self.write_input(json.dumps({"do": "publish", "to": uri, "text": document}).encode() + b"\n")
+        return self.events.wait_for(lambda event: event["event"] == "published")
 
     def unwatch(self) -> None:
         """Do not look any longer."""
@@ -108,7 +113,7 @@ class BrowserPhone(WebPhone):
     def __init__(self, directory: str | os.PathLike[str], url: str, user: str, domain: str, ca: str = "",
                  password: str = "", reactor: Any = None) -> None:
         super().__init__(directory, "sipjs", url, user, domain, ca, password, reactor)
-        self._settings["browser"] = which("chromium")
+        self._settings |= {"browser": which("chromium"), "page": "page.html", "library": "sip.js"}
 
     def command(self) -> list[str]:
         return ["node", str(PAGE), json.dumps(self._settings)]

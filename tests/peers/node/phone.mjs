@@ -6,7 +6,8 @@
 //             answered, message, error
 //
 // Both functions return {message(to, text), options(to)}; each ends in one event "answered".  With SIP.js there are
-// also watch(to) and unwatch(): each NOTIFY is an event "presence" with the state of the subscription and the document.
+// also watch(to, package) and unwatch(): each NOTIFY is an event "presence" with the state of the subscription and the
+// document; and publish(to, document), which ends in an event "published".
 
 const uriOf = (settings) => `sip:${settings.user}@${settings.domain}`;
 
@@ -34,7 +35,7 @@ export function withJssip(JsSIP, settings, tell) {
   };
 }
 
-export function withSipjs({ UserAgent, Registerer, Messager, Subscriber }, settings, tell) {
+export function withSipjs({ UserAgent, Registerer, Messager, Publisher, Subscriber }, settings, tell) {
   const uri = uriOf(settings);
   const ua = new UserAgent({
     uri: UserAgent.makeURI(uri),
@@ -60,15 +61,28 @@ export function withSipjs({ UserAgent, Registerer, Messager, Subscriber }, setti
     requestDelegate: { onAccept: () => tell('registered'), onReject: (r) => tell('error', { why: r.message.reasonPhrase }) },
   })).catch((e) => tell('error', { why: String(e) }));
   let subscriber = null;
+  let publisher = null;
   return {
-    watch: (to) => {
-      subscriber = new Subscriber(ua, UserAgent.makeURI(to), 'presence', { expires: 600 });
+    watch: (to, what) => {
+      subscriber = new Subscriber(ua, UserAgent.makeURI(to), what, { expires: 600 });
       subscriber.delegate = { onNotify: (notification) => {
         const { request } = notification;
         tell('presence', { state: request.getHeader('Subscription-State'), document: request.body });
         notification.accept();
       } };
       subscriber.subscribe();
+    },
+    publish: (to, text) => {
+      if (!publisher) {
+        publisher = new Publisher(ua, UserAgent.makeURI(to), 'presence', { contentType: 'application/pidf+xml' });
+        // It tells nobody of the answers to a change.
+        const receive = publisher.receiveResponse.bind(publisher);
+        publisher.receiveResponse = (response) => {
+          receive(response);
+          if (response.statusCode >= 200) tell('published', { code: response.statusCode });
+        };
+      }
+      publisher.publish(text);
     },
     unwatch: () => subscriber.unsubscribe(),
     message: (to, text) => new Messager(ua, UserAgent.makeURI(to), text).message({ requestDelegate: delegate }),

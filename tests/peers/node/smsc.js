@@ -4,7 +4,8 @@
 //
 // Each event is a line of JSON on standard output.  Control is by POST of JSON over HTTP:
 //   /set {knob: value, ...}   answers all knobs (below)
-//   /mo {from, to, text | hex + data_coding, long: "udh" | "payload"}   a text from a phone
+//   /mo {from, to, text | hex + data_coding + esm_class, long: "udh" | "payload", bind, tag}   a text from a phone;
+//                             bind: over which one (0 by default); tag: comes back with the answer
 //   /receipt {id, state}      a receipt out of turn
 //   /drop {mode: "fin" | "reset" | "silent"}   lose all sessions
 //   /unbind {}                say goodbye on all sessions
@@ -19,6 +20,7 @@ const accounts = JSON.parse(process.argv[4]);
 
 const knobs = {
   bind_status: 0, // every bind is answered with this
+  id_base: 1000, // ids count from here; an SMSC that comes back must not give out the old ones again
   id_format: 'decimal', // decimal | hex | hex_then_decimal (receipt unlike response) | uuid
   respond: true, // answer submit_sm at all
   response_delay: 0, // milliseconds
@@ -26,6 +28,7 @@ const knobs = {
   fail_status: 0x58,
   throttle: 0, // submits per second above which ESME_RTHROTTLED is answered; 0 is no limit
   receipt_state: 'DELIVRD', // what becomes of each text; '' sends no receipts
+  receipt_next: '', // what becomes of the next text alone
   receipt_error: '000',
   receipt_delay: 50, // milliseconds
   receipt_first: false, // the receipt goes out before the response
@@ -51,7 +54,7 @@ smpp.PDU.maxLength = 70000; // the library stops at 16384, too little for messag
 
 const sessions = new Set();
 const messages = new Map();
-let nextId = 1000;
+let taken = 0;
 let nextReference = 1;
 let second = 0;
 let submitsInSecond = 0;
@@ -126,7 +129,7 @@ function submitStatus() {
 }
 
 function makeIds() {
-  const number = nextId++;
+  const number = knobs.id_base + taken++;
   const decimal = String(number);
   const hex = number.toString(16).toUpperCase();
   switch (knobs.id_format) {
@@ -160,7 +163,9 @@ function submit(session, pdu) {
   const message = { id: receiptId, from: pdu.source_addr, to: pdu.destination_addr, pdu, at: new Date() };
   messages.set(id, message);
   const wanted = (pdu.registered_delivery & 1) === 1 && knobs.receipt_state;
-  const notify = () => sendReceipt(message, knobs.receipt_state);
+  const once = knobs.receipt_next;
+  knobs.receipt_next = '';
+  const notify = () => sendReceipt(message, once || knobs.receipt_state);
   if (wanted && knobs.receipt_first) {
     notify();
     setTimeout(respond, Math.max(20, knobs.response_delay));
@@ -235,8 +240,9 @@ function segments(data, dataCoding) {
 }
 
 function fromPhone(request) {
-  const [session] = receivers();
-  if (!session) return { error: 'nobody is bound to receive' };
+  const open = receivers();
+  if (!open.length) return { error: 'nobody is bound to receive' };
+  const session = open[(request.bind || 0) % open.length];
   const [dataCoding, data] = encode(request);
   const to = String(request.to);
   const alphanumeric = /[^0-9]/.test(to);
@@ -245,12 +251,12 @@ function fromPhone(request) {
     dest_addr_ton: request.dest_ton ?? (alphanumeric ? 5 : 1), dest_addr_npi: request.dest_npi ?? (alphanumeric ? 0 : 1),
     destination_addr: to, data_coding: dataCoding, esm_class: 0,
   };
-  let parts = [{ short_message: data }];
+  let parts = [{ short_message: data, esm_class: request.esm_class || 0 }];
   if (request.long === 'udh') parts = segments(data, dataCoding).map((part) => ({ short_message: part, esm_class: ESM_UDH }));
   if (request.long === 'payload') parts = [{ short_message: Buffer.alloc(0), message_payload: data }];
   for (const part of parts) {
     session.deliver_sm({ ...common, ...part }, (response) =>
-      report('mo_answered', { from: common.source_addr, to, status: response.command_status }));
+      report('mo_answered', { from: common.source_addr, to, status: response.command_status, tag: request.tag }));
   }
   return { parts: parts.length };
 }

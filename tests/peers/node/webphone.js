@@ -5,7 +5,9 @@
 // Orders are lines of JSON on standard input:
 //   {"do": "message", "to": "sip:...", "text": "..."}    answered by an event "answered"
 //   {"do": "options", "to": "sip:..."}                   the same
-//   {"do": "watch", "to": "sip:..."}, {"do": "unwatch"}  SIP.js only; each NOTIFY is an event "presence"
+//   {"do": "watch", "to": "sip:...", "text": "presence"}, {"do": "unwatch"}
+//                                                        SIP.js only; each NOTIFY is an event "presence"
+//   {"do": "publish", "to": "sip:...", "text": "<..."}   SIP.js only; answered by an event "published"
 // Events are lines of JSON on standard output: connected, disconnected, registered, answered, message, error.
 'use strict';
 const readline = require('readline');

@@ -1,8 +1,10 @@
-// SIP.js in a page of headless Chromium, driven by tests/peers/webphone.py in the same way as webphone.js.
+// A page of headless Chromium with a library, driven in the same way as webphone.js: SIP.js by tests/peers/webphone.py,
+// Converse by tests/peers/converse.py.
 //
-//   node browserphone.js '{"browser": "/usr/bin/chromium", "url": ..., "user": ..., ...}'
+//   node browserpage.js '{"browser": "/usr/bin/chromium", "page": "page.html", "library": "sip.js", ...}'
 //
-// Serves the page and the library on a port of its own, and talks with the page by WebSocket.
+// Serves the page and the library on a port of its own, and talks with the page by WebSocket, which is sent the settings
+// first and then the orders, and answers with events.
 'use strict';
 const fs = require('fs');
 const http = require('http');
@@ -12,23 +14,25 @@ const { spawn } = require('child_process');
 const { WebSocketServer } = require('ws');
 
 const settings = JSON.parse(process.argv[2]);
-const library = path.dirname(path.dirname(require.resolve('sip.js')));
+const library = path.dirname(path.dirname(require.resolve(settings.library)));
+const TYPES = {
+  '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json',
+};
 const OPTIONS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-proxy-server',
 ];
 
 function fileOf(url) {
-  if (url === '/') return [path.join(__dirname, 'page.html'), 'text/html'];
-  if (url === '/phone.mjs') return [path.join(__dirname, 'phone.mjs'), 'text/javascript'];
-  const file = path.join(library, path.normalize(url).replace(/^\/sip\.js\//, ''));
-  return [file, 'text/javascript'];
+  if (url === '/') return path.join(__dirname, settings.page);
+  if (url === '/phone.mjs') return path.join(__dirname, 'phone.mjs');
+  return path.join(library, path.normalize(url.split('?')[0]).replace(`/${settings.library}/`, ''));
 }
 
 const server = http.createServer((request, response) => {
-  const [file, type] = fileOf(request.url);
+  const file = fileOf(request.url);
   fs.readFile(file, (error, octets) => {
-    response.writeHead(error ? 404 : 200, { 'Content-Type': type });
+    response.writeHead(error ? 404 : 200, { 'Content-Type': TYPES[path.extname(file)] || 'application/octet-stream' });
     response.end(octets);
   });
 });
