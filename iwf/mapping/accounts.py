@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from attrs import evolve
+
 from iwf.mapping.address import canonical, phone_of
 from iwf.mapping.model import (
     TEL,
@@ -124,10 +126,14 @@ def decide_withdrawn(event: Withdrawn, at: At) -> Decision:
 
 
 def decide_released(event: Released, at: At) -> Decision:
-    """The decision for an operator who ends a lease: the number may be given to the phone anew."""
+    """The decision for an operator who ends a lease: the number rests, as after a long silence, before
+    the phone may be given it for somebody else (ADDR-47)."""
     phone = canonical(event.phone, at.gateway).key
     found = (yield (query(Lease, phone=phone, number=event.number),)).one(
         Lease, phone=phone, number=event.number)
     if found is None:
         return refuse(_NO_LEASE, f"{phone} {event.number}")
-    return Turn(Taken(""), drops=(found,), note=f"{event.number} released by {phone}")
+    patience = at.gateway.patience
+    resting = evolve(found, last_used=min(found.last_used, at.now - patience.lease_idle),
+                     forget_at=min(found.forget_at, at.now + patience.quarantine))
+    return Turn(Taken(""), puts=(resting,), rules=("ADDR-47",), note=f"{event.number} of {phone} released")

@@ -202,9 +202,17 @@ class ReleaseTests(AccountCase):
     """An operator takes a number back."""
 
     def test_released(self) -> None:
-        """The phone does not reach the contact there any more; what was never leased cannot be released."""
-        self.core.turn(ENROLLED)
-        number = self.number_of_eve()
-        self.assertEqual(self.core.turn(Released(PHONE, number)).verdict, Taken(""))
-        self.assertIsInstance(self.answer(number).verdict, Refused)
-        self.assertEqual(self.reason(Released(PHONE, number)), Reason.UNKNOWN_RECIPIENT)
+        """A released number rests before it is free: a late answer of the phone still reaches the contact,
+        and never a stranger (ADDR-47); then it reaches nobody."""
+        patience = self.core.gateway.patience
+        for late, verdict in ((patience.quarantine - 1, Taken), (patience.quarantine + 1, Refused)):
+            self.setUp()
+            self.core.turn(ENROLLED)
+            number = self.number_of_eve()
+            self.assertEqual(self.core.turn(Released(PHONE, number)).verdict, Taken(""))
+            self.core.now += late
+            self.assertIsInstance(self.answer(number).verdict, verdict)
+
+    def test_never_leased(self) -> None:
+        """What was never leased cannot be released."""
+        self.assertEqual(self.reason(Released(PHONE, "X000000099")), Reason.UNKNOWN_RECIPIENT)
