@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 VENV=.venv
 NODE=.cache/node
 OLDEST=3.11
+CONVERSE=12.0.0
 
 new_enough() {
     "$1" -c "import sys; sys.exit(sys.version_info < tuple(map(int, '$OLDEST'.split('.'))))" 2>/dev/null
@@ -23,6 +24,13 @@ find_python() {
     done
     echo "No Python of version $OLDEST or newer found; set PYTHON." >&2
     return 1
+}
+
+# Converse comes built; what its package depends on is for building it, and older npm cannot install that.
+converse() {
+    archive=$(npm pack --silent "converse.js@$CONVERSE") || return 1
+    mkdir -p node_modules/converse.js
+    tar -xzf "$archive" -C node_modules/converse.js --strip-components=1 && rm -f "$archive"
 }
 
 stamped() {
@@ -58,14 +66,14 @@ if ! stamped "$VENV/peers-stamp" "$peers"; then
 fi
 
 # Node.
-node=$(checksum tests/peers/node/package.json)
+node=$(checksum tests/peers/node/package.json tools/install-python.sh)
 if ! stamped "$NODE/stamp" "$node"; then
     if ! command -v npm >/dev/null; then
         echo "npm not found; the tests against peers on node are skipped." >&2
     else
         mkdir -p "$NODE"
         cp tests/peers/node/package.json "$NODE/package.json"
-        if (cd "$NODE" && npm install --silent --no-audit --no-fund --no-package-lock); then
+        if (cd "$NODE" && npm install --silent --no-audit --no-fund --no-package-lock && converse); then
             echo "$node" >"$NODE/stamp"
         else
             echo "node's libraries could not be installed; the tests against peers on node are skipped." >&2
