@@ -33,6 +33,8 @@ from iwf.xmpp.elements import Component, attribute, octets_of
 from iwf.xmpp.presence.answers import answer_verdict, available_gateway, unavailable_gateway
 from iwf.xmpp.presence.directed import Directed
 from iwf.xmpp.presence.fetches import Fetches
+from iwf.xmpp.presence.here import Here
+from iwf.xmpp.presence.legs import watcher_of_leg
 from iwf.xmpp.presence.looks import Looks
 from iwf.xmpp.presence.partings import Partings
 from iwf.xmpp.presence.shown import Shown
@@ -73,6 +75,7 @@ class Attendant:
         self._write = write
         self._shown = Shown()
         self._fetches = Fetches()
+        self._here = Here()
         self._looks = Looks()
         self._directed = Directed()
         self._partings = Partings()
@@ -102,6 +105,7 @@ class Attendant:
         self._is_up = False
         self._look_at = inf
         self._subscribers.ended()
+        self._here.forget()
         self._looks.forget()
         self._directed.forget()
         self._arm()
@@ -149,6 +153,7 @@ class Attendant:
     def _take(self, element: Element, event: Event) -> None:
         now = self._clock.seconds()
         if isinstance(event, Presence):
+            self._here.showed(event)
             self._directed.showed(event, now)
         elif isinstance(event, WatchRefused):
             self._directed.refused(event.target, event.origin.address)
@@ -164,7 +169,7 @@ class Attendant:
                 if not is_news and attribute(element, "type") != "probe":
                     return
             case WatchEnded():
-                if not self._partings.left(event, now):
+                if self._goes_on(event) or not self._partings.left(event, now):
                     return
                 self._looks.ended(event.origin.address, event.target, event.leg)
             case Remember() if not self._may_remember(event):
@@ -174,6 +179,12 @@ class Attendant:
         if isinstance(event, WatchRefused) and attribute(element, "type") == "unsubscribed":
             for renewed in self._partings.refused(event.origin.address, event.target, now):
                 self._take(element, renewed)
+
+    def _goes_on(self, event: WatchEnded) -> bool:
+        """PRES-10: who asked as a user, not as one of his resources, looks until the last of them has left."""
+        watcher = watcher_of_leg(event.leg)
+        return (watcher is not None and not watcher.instance
+                and self._here.is_any(event.origin.address, event.target))
 
     def _may_remember(self, event: Remember) -> bool:
         return not event.text or event.key in self._subscribers or not self._subscribers.is_full

@@ -170,7 +170,7 @@ def _unavailable(said: _Said) -> _Events:
         gone = Presence(said.party, said.target, (Device(open=False, at=said.now),), whole=False, lane=lane)
         return (gone, WatchEnded(said.user, said.image, lane=lane)), ("PRES-10",)
     legs = (said.leg(said.origin), said.leg(said.origin.bare()))
-    # Where other resources are left, they have legs of their own.
+    # That of the user himself goes on while other resources are left (presence/here.py).
     ended = (WatchEnded(said.party, said.image, leg, lane=lane) for leg in legs)
     return (_seen(said), *ended), ("PRES-10", "PRES-33")
 

@@ -129,6 +129,20 @@ class InboundTests(Case):
         server.send(presence("probe", sender="ben@xmpp.example/tv") + presence(sender="ben@xmpp.example/tv"))
         self.assertEqual(1, self.offered().count(WatchRenewed))
 
+    def test_one_of_several_leaves(self) -> None:
+        """Who asked, by one resource or another, is told until the last of his resources has left (PRES-10)."""
+        server = self.connect()
+        server.send(presence() + presence(sender="ben@xmpp.example/tv"))
+        for type in ("unsubscribe", "subscribe"):
+            server.send(presence(type, sender="ben@xmpp.example"))
+        (asked,) = [event.leg for event in self.core.events if isinstance(event, WatchRequested)]
+        self.offered()
+        for resource, is_last in (("tv", False), ("pc", True)):
+            server.send(presence("unavailable", sender=f"ben@xmpp.example/{resource}"))
+            ended = [event.leg for event in self.core.events if isinstance(event, WatchEnded)]
+            self.assertEqual(asked in ended, is_last, resource)
+            self.offered()
+
     def test_permission_taken_back(self) -> None:
         """Who is let see an image once more looks anew."""
         server = self.connect()
@@ -144,7 +158,8 @@ class InboundTests(Case):
         refused = presence("unsubscribed", sender="ben@xmpp.example")
         gone = presence("unavailable") + presence("unavailable", sender="ben@xmpp.example/tv")
         for said, expected in (
-            (gone + refused, [Presence, WatchEnded, WatchEnded] * 2 + [WatchRefused] + [WatchRenewed] * 2),
+            (gone + refused, [Presence, WatchEnded, Presence, WatchEnded, WatchEnded, WatchRefused]
+             + [WatchRenewed] * 2),
             (refused + gone, [WatchRefused, Presence, Presence]),
         ):
             server = self.connect()
