@@ -14,14 +14,16 @@ from iwf.engine.insight import Insight
 from iwf.engine.intake import Intake
 from iwf.engine.ledger import COMMIT_EVERY, Ledger
 from iwf.engine.outbox import Outbox
+from iwf.engine.owed import Owed
 from iwf.engine.reach import Reach
 from iwf.engine.rescue import Rescue
 from iwf.engine.revisits import Revisits
 from iwf.engine.store.base import IStore
 from iwf.engine.store.volatile import VolatileRows
 from iwf.ids import Ids
-from iwf.mapping.model import Event
+from iwf.mapping.model import Event, Presence, Receipt, WatchBroken, WatchGranted, WatchRefused
 from iwf.mapping.policy import Policy
+from iwf.mapping.presence.pairs import Pair, said_by_presentity
 from iwf.mapping.rows import Remembered, query
 from iwf.mapping.settings import Gateway
 from iwf.mapping.turn import Turn
@@ -43,8 +45,9 @@ class Engine:
                               commit_every)
         self.reach = Reach(gateway, self.outbox.views, clock.seconds)
         self.insight = Insight(self._store, self.outbox.views, clock.seconds)
-        self.intake = Intake(self._ledger, Policy(gateway), clock.seconds)
+        self.intake = Intake(self._ledger, Policy(gateway), clock.seconds, self._lost)
         self._alarm = Alarm(self._store, clock, self._submit)
+        self._owed = Owed(clock, self._submit)
         self._rescue = Rescue(clock, self.outbox.waiting, self._submit, gateway.patience.failover)
         self._revisits = Revisits(self._store, clock, self._submit, gateway.patience.presence_grace)
 
@@ -60,6 +63,15 @@ class Engine:
         self._revisits.changed(lane, up)
         if lane in self._gateway.directory.links:
             self._rescue.changed(lane, up)
+
+    def _lost(self, event: Event) -> None:
+        """What XMPP has no answer to, by which its users would know to say it again (MSG-33, PRES-30)."""
+        if isinstance(event, Receipt):
+            self._owed.keep(event)
+        elif isinstance(event, Presence | WatchGranted | WatchRefused | WatchBroken):
+            pair = said_by_presentity(event.origin, event.target, self._gateway)
+            if isinstance(pair, Pair):
+                self._revisits.missed(pair.watcher.key, pair.presentity.key, pair.tenant)
 
     def recall(self, edge: str) -> Iterable[tuple[str, str]]:
         """See :class:`iwf.edge.IMemory`."""
@@ -77,5 +89,6 @@ class Engine:
         self._alarm.stop()
         self._revisits.stop()
         self._rescue.stop()
+        self._owed.stop()
         self._ledger.stop()
         self._store.close()

@@ -32,12 +32,15 @@ class Intake:
     :param ledger: runs the turns; its released turns have to be shown to :meth:`released`.
     :param policy: what it rules out costs no turn.
     :param seconds: UTC seconds.
+    :param lost: told of events that could not be decided or written, after their verdict.
     """
 
-    def __init__(self, ledger: Ledger, policy: Policy, seconds: Callable[[], float]) -> None:
+    def __init__(self, ledger: Ledger, policy: Policy, seconds: Callable[[], float],
+                 lost: Callable[[Event], None]) -> None:
         self._ledger = ledger
         self._policy = policy
         self._seconds = seconds
+        self._lost = lost
         self._held: dict[str, list[Deferred[Verdict]]] = {}
 
     def offer(self, event: Event) -> Deferred[Verdict]:
@@ -55,7 +58,7 @@ class Intake:
                 verdict.callback(_TOO_FAST if ruling is Ruling.TOO_FAST else Taken(""))
                 return verdict
         self._ledger.submit(event).addCallbacks(self._decided, self._failed,
-                                                callbackArgs=(event, verdict), errbackArgs=(verdict,))
+                                                callbackArgs=(event, verdict), errbackArgs=(event, verdict))
         return verdict
 
     def _decided(self, turn: Turn, event: Event, verdict: Deferred[Verdict]) -> None:
@@ -66,9 +69,10 @@ class Intake:
         else:
             verdict.callback(turn.verdict or Taken(""))
 
-    def _failed(self, fault: Fault, verdict: Deferred[Verdict]) -> None:
+    def _failed(self, fault: Fault, event: Event, verdict: Deferred[Verdict]) -> None:
         # The ledger has logged it; nothing was written, so nothing was promised.
         verdict.callback(_BROKEN)
+        self._lost(event)
 
     def released(self, turn: Turn) -> None:
         """Give the verdicts that a committed turn settles."""

@@ -30,6 +30,9 @@ COMMIT_EVERY = 0.004
 #: come, the item goes out again.
 NEWS_WAIT = 0.01
 
+#: Seconds ahead at which no commit was ever planned: the clock has been set back since.
+_FAR = 1.0
+
 #: Events that share a transaction at the most: some 10 ms of work, so that timers stay punctual.
 LARGEST_BATCH = 200
 
@@ -90,7 +93,7 @@ class Ledger:
             wait = max(wait, NEWS_WAIT)
         if self._call is None:
             self._call = self._clock.callLater(wait, self._flush)
-        elif not news and self._call_is_for_news:
+        elif not news and self._call_is_for_news or self._call.getTime() - self._clock.seconds() > _FAR:
             self._call.reset(wait)
         else:
             return

@@ -90,7 +90,7 @@ class Lane:
                 item.payload, Presence):
             item = evolve(item, payload=superseding(waiting.payload, item.payload))
         self.latest[item.stream] = item
-        if item.stream not in self.counts:
+        if waiting is None and item.stream not in self.counts:
             self.free.append(item.stream)
 
     def view(self) -> LaneView:
@@ -172,10 +172,11 @@ class Outbox:
         """Items queued or in flight in all lanes."""
         return sum(lane.depth for lane in self._lanes.values())
 
-    def waiting(self, lane: str, most: int) -> tuple[str, ...]:
-        """The ids of the first items that wait for a connector and are not under way."""
-        entries = (entry for stream in self._lane(lane).streams.values() for entry in stream.waiting)
-        return tuple(item.id for _, item in heapq.nsmallest(most, entries, key=lambda entry: entry[0]))
+    def waiting(self, lane: str, after: int, most: int) -> tuple[tuple[int, str], ...]:
+        """The first items behind a place that wait for a connector and are not under way: place and id."""
+        entries = (entry for stream in self._lane(lane).streams.values() for entry in stream.waiting
+                   if entry[0] > after)
+        return tuple((seq, item.id) for seq, item in heapq.nsmallest(most, entries, key=lambda entry: entry[0]))
 
     def attach(self, name: str, outlet: IOutlet, keeps_order: bool) -> ILane:
         lane = self._lane(name)
@@ -366,4 +367,5 @@ class Outbox:
             expired = [item for stream in lane.streams.values() for _, item in stream.waiting
                        if item.expires_at is not None and item.expires_at <= now]
             for item in expired:
-                self._tell(Due("outbox", item.id), item)
+                # What could not be written is found again by the next round.
+                self._news(Due("outbox", item.id)).addErrback(lambda _: None)

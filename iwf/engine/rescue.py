@@ -19,18 +19,20 @@ class Rescue:
     """Offers the waiting items of connectors that have been away for long, again and again, until they
     are back: another way may open only later.
 
-    :param waiting: the ids of the first so many items that wait for a connector.
+    :param waiting: see :meth:`iwf.engine.outbox.Outbox.waiting`.
     :param submit: takes the events.
     :param patience: seconds that a connector may be away before.
     """
 
-    def __init__(self, clock: IReactorTime, waiting: Callable[[str, int], tuple[str, ...]],
+    def __init__(self, clock: IReactorTime, waiting: Callable[[str, int, int], tuple[tuple[int, str], ...]],
                  submit: Callable[[Stranded], Deferred[Turn]], patience: float) -> None:
         self._clock = clock
         self._waiting = waiting
         self._submit = submit
         self._patience = patience
         self._calls: dict[str, IDelayedCall] = {}
+        self._places: dict[str, int] = {}
+        """How far a connector's items were offered: for those at the front there may be no other way."""
         self._stopped = False
 
     def changed(self, lane: str, up: bool) -> None:
@@ -43,9 +45,10 @@ class Rescue:
 
     def _offer(self, lane: str) -> None:
         self._calls[lane] = self._clock.callLater(PAUSE, self._offer, lane)
-        items = self._waiting(lane, AT_ONCE)
-        if items:
-            self._submit(Stranded(lane, items)).addErrback(lambda _: None)
+        found = self._waiting(lane, self._places.get(lane, 0), AT_ONCE)
+        self._places[lane] = found[-1][0] if len(found) == AT_ONCE else 0
+        if found:
+            self._submit(Stranded(lane, tuple(id for _, id in found))).addErrback(lambda _: None)
 
     def stop(self) -> None:
         """Offer nothing more."""

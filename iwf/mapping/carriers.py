@@ -13,7 +13,7 @@ from iwf.mapping.numbers import Allocation, allocate, in_pool, renewed
 from iwf.mapping.rows import Counter, Lease, Query, Queued, Rows, query
 from iwf.mapping.service.settings import NumberRoute
 from iwf.mapping.settings import Gateway, Link
-from iwf.mapping.turn import At, Decision, Turn
+from iwf.mapping.turn import At, Decision, Turn, as_written
 
 #: Before the number, the pool of leases of a number that a contact has for good (SMS-60); no name of
 #: a link holds a space.
@@ -131,9 +131,11 @@ def decide_stranded(event: Stranded, at: At) -> Decision:
         rows = yield (query(Queued, id=id),)
         queued = rows.one(Queued, id=id)
         if queued is not None and isinstance(queued.payload, Message):
-            one = yield from _elsewhere(queued.item(), queued.payload, link, f"{at.token}.{moved}", at)
+            # ADDR-47: a number that one text was given is not free for the next.
+            one = yield from as_written(
+                turn, _elsewhere(queued.item(), queued.payload, link, f"{at.token}.{moved}", at))
             moved += bool(one.sends)
-            turn += one
+            turn = turn.then(one)
     return turn + Turn(note=f"{moved} of {len(event.items)} texts leave {event.lane}, which is away"
                        if moved else "")
 

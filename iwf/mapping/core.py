@@ -49,18 +49,20 @@ def _decide(event: Event, at: At) -> Decision:
             text = decide_text(event, at)
             return seen_as_user(text, at) if event.target.scheme == TEL else text
         case Fragment():
-            return decide_fragment(event, at)
+            return seen_as_user(decide_fragment(event, at), at)
         case Accepted():
             return decide_accepted(event, at)
         case Rejected():
             return in_texts(with_watchers_told(decide_rejected(event, at), at), at)
         case Receipt():
             receipt = decide_receipt(event, at)
-            return reached_by_receipts(receipt, at) if at.gateway.service.presence_from_receipts else receipt
+            if not at.gateway.service.presence_from_receipts:
+                return receipt
+            return seen_as_user(reached_by_receipts(receipt, at), at)
         case Composing():
             return decide_composing(event, at)
         case Due(table=Fragments.TABLE):
-            return decide_fragments_due(event, at)
+            return seen_as_user(decide_fragments_due(event, at), at)
         case Due(table=Subscriber.TABLE):
             return seen_as_user(decide_session_due(event, at), at)
         case Due():
@@ -78,6 +80,6 @@ def _decide(event: Event, at: At) -> Decision:
         case Released():
             return decide_released(event, at)
         case PhoneSeen():
-            return decide_phone_seen(event, at)
+            return seen_as_user(decide_phone_seen(event, at), at)
         case _:
             return in_texts(decide_presence(event, at), at)

@@ -173,10 +173,14 @@ def _fold(delivery: Delivery, parts: tuple[Part, ...], at: At, final: bool,
             and all(part.outcome == Outcome.DELIVERED.value for part in parts)):
         delivery = evolve(delivery, state="delivered")
         told = (yield from notified(delivery, Outcome.DELIVERED, at)) + told
+    turn = Turn(puts=(delivery,), sends=told)
     if final and delivery.due is not None:
-        return Turn(puts=(evolve(delivery, due=None),), sends=told,
+        turn = Turn(puts=(evolve(delivery, due=None),), sends=told,
                     settles=((delivery.id, Taken(delivery.id)),))
-    return Turn(puts=(delivery,), sends=told)
+    if delivery.state == "sent" and parts and all(part.outcome for part in parts):
+        # SMS-50: final as well is that the operator does not know.
+        turn += yield from released(delivery.id, at)
+    return turn
 
 
 def decide_rejected(event: Rejected, at: At) -> Decision:

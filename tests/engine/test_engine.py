@@ -17,7 +17,7 @@ from iwf.engine.store.base import IStore
 from iwf.engine.store.memory import MemoryStore
 from iwf.engine.store.sqlite import SqliteStore
 from iwf.ids import Ids
-from iwf.mapping.model import Failure, Message, Outcome, Reason, Receipt, Refused, Report, Taken, Verdict
+from iwf.mapping.model import Event, Failure, Message, Outcome, Reason, Receipt, Refused, Report, Taken, Verdict
 from iwf.mapping.settings import Gateway
 from iwf.mapping.turn import Turn
 from tests.support.outlet import Outlet
@@ -58,7 +58,7 @@ class Daemon:
             for lane in self.lanes.values():
                 lane.grant(10)
 
-    def offer(self, event: Message | Receipt) -> list[Verdict]:
+    def offer(self, event: Event) -> list[Verdict]:
         """The verdicts given so far; one at the most."""
         verdicts: list[Verdict] = []
         self.engine.intake.offer(event).addCallback(verdicts.append)
@@ -362,6 +362,20 @@ class FaultTests(SynchronousTestCase):
             ledger.submit(from_ben(id=str(number))).addCallback(turns.append)
         clock.advance(1)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual([type(turn.verdict) for turn in turns], [Taken] * 3)
+
+
+    def test_clock_set_back(self) -> None:
+        """A clock that is set back by an hour does not make messages wait for an hour."""
+        clock = Clock()
+        clock.rightNow = 7200.0
+        ledger = Ledger(MemoryStore(), GATEWAY, clock, Ids(), lambda turn: None, {})
+        turns: list[Turn] = []
+        for number in range(2):
+            ledger.submit(from_ben(id=str(number))).addCallback(turns.append)
+            clock.rightNow -= 1800.0
+        ledger.submit(from_ben(id="last")).addCallback(turns.append)
+        clock.advance(0.05)
         self.assertEqual([type(turn.verdict) for turn in turns], [Taken] * 3)
 
 

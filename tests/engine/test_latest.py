@@ -57,6 +57,14 @@ class LatestTests(SynchronousTestCase):
     def delivered(self) -> list[str]:
         return [item.id for item in self.outlet.items]
 
+    def test_away_for_long(self) -> None:
+        """However often a state changes while its connector is away, there is one place in the queue for it."""
+        for number in range(50):
+            self.lane.put_latest(state(f"s{number}"))
+        self.assertEqual((len(self.lane.latest), len(self.lane.free)), (1, 1))
+        self.lane.grant(1)
+        self.assertEqual(self.delivered(), ["s49"])
+
     def test_at_once(self) -> None:
         """A state leaves at once when nothing is before it."""
         self.lane.grant(5)

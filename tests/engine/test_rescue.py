@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from iwf.engine.rescue import AT_ONCE
 from iwf.engine.store.base import IStore
 from iwf.engine.store.memory import MemoryStore
 from iwf.engine.store.sqlite import SqliteStore
@@ -65,6 +66,20 @@ class RescueTests(SynchronousTestCase):
         (report,) = self.daemon.take(LANE_M)
         self.assertIsInstance(report, Report)
         self.assertEqual(report.about, "m0")
+
+    def test_behind_those_that_cannot_leave(self) -> None:
+        """Texts for which there is no other way do not keep those behind them from leaving."""
+        links = (evolve(TWO.links[0], prefixes=("+44", "+49")), evolve(TWO.links[1], prefixes=("+49",)))
+        self.daemon = Daemon(self.make(), evolve(TWO, links=links))
+        self.other = Outlet()
+        self.daemon.engine.outbox.attach(OTHER, self.other, keeps_order=False).grant(10)
+        self.daemon.lanes[LINK].grant(0)
+        british = evolve(from_ben_to_phone().target, user="+447700900123")
+        for number in range(AT_ONCE):
+            self.daemon.offer(from_ben_to_phone(id=f"b{number}", target=british))
+        self.texts(1)
+        self.away(FAILOVER + 3)
+        self.assertEqual(len(self.heard()), 1)
 
     def test_not_at_once(self) -> None:
         """A short absence moves nothing."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.engine.engine import Engine
 from iwf.engine.outbox import Outbox
-from iwf.engine.revisits import BREATH, Revisits
+from iwf.engine.revisits import BREATH, LATER, Revisits
 from iwf.engine.store.memory import MemoryStore
 from iwf.ids import Ids
 from iwf.mapping.model import Remember, Revisited
@@ -103,6 +103,24 @@ class RevisitsTests(SynchronousTestCase):
         self.assertEqual(len(self.seen), 1)
         self.pass_time(2)
         self.assertEqual(len(self.seen), 2)
+
+    def test_not_written(self) -> None:
+        """A pair that could not be looked at since the disk was full is looked at when it can be (PRES-30)."""
+        self.keep(watch(1), watch(2))
+        faults = [OSError("disk full")] * 3
+
+        def submit(event: Revisited) -> Deferred[Turn]:
+            if faults:
+                return fail(faults.pop())
+            return self.submit(event)
+
+        revisits = Revisits(self.store, self.clock, submit, GRACE)
+        revisits.changed(LANE_X, True)
+        self.pass_time(LATER)
+        self.assertEqual(len(faults), 1)  # not again and again while it is full
+        self.pass_time(2 * LATER)
+        self.assertEqual(sorted(event.watcher for event in self.seen),
+                         ["sip:w1@sip.example", "sip:w2@sip.example"])
 
     def test_stopped(self) -> None:
         """Nothing is looked at after the stop."""

@@ -8,15 +8,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from iwf.mapping.model import (
     TEL,
     XMPP,
+    Accepted,
     Address,
     Body,
     Enrolled,
     Event,
     Failure,
     Message,
+    Outcome,
     Party,
+    PhoneSeen,
     Presence,
     Reason,
+    Receipt,
     Refused,
     Released,
     Report,
@@ -27,8 +31,9 @@ from iwf.mapping.model import (
 )
 from iwf.mapping.model import Rejected as RejectedNews
 from iwf.mapping.turn import LaneView, Turn
+from tests.mapping.test_fragments import part
 from tests.mapping.test_message import Core
-from tests.support.sample import GATEWAY, LANE_M, LANE_X, LINK, PHONE, from_phone
+from tests.support.sample import GATEWAY, LANE_M, LANE_X, LINK, PHONE, from_ben_to_phone, from_phone
 
 JOE = Address(XMPP, "joe", "a.com")
 EVE = Address(XMPP, "eve", "elsewhere.example")
@@ -166,6 +171,31 @@ class SeenTests(AccountCase):
         assert isinstance(again.payload, Presence)
         self.assertEqual(len(again.payload.devices), 1)
         self.assertEqual(self.says("LOGOUT")[-1].devices, ())
+
+    def test_status_in_parts(self) -> None:
+        """A long status, which comes in parts, is shown like a short one (SMSP-2, SMS-35)."""
+        self.core.turn(ENROLLED)
+        self.says("LOGIN")
+        self.core.turn(part(1, "STATUS at the ", to="4455"))
+        turn = self.core.turn(part(2, "seaside", to="4455"))
+        (shown,) = [item.payload for item in turn.latest if isinstance(item.payload, Presence)]
+        self.assertEqual(shown.devices[0].notes[0].text, "at the seaside")
+
+    def test_switched_off(self) -> None:
+        """Joe is not shown as available while his phone is known to be off the network (SMSP-6)."""
+        self.core.gateway = evolve(self.core.gateway, service=evolve(
+            self.core.gateway.service, presence_from_receipts=True))
+        self.core.turn(ENROLLED)
+        self.says("LOGIN")
+        for available in (False, True):
+            (state,) = self.core.turn(PhoneSeen(PHONE, available, LINK)).latest
+            assert isinstance(state.payload, Presence)
+            self.assertEqual((state.lane, bool(state.payload.devices)), (LANE, available))
+        (item,) = self.core.turn(from_ben_to_phone()).sends
+        self.core.turn(Accepted(item, ("r1",)))
+        found = Receipt(LINK, "r1", Outcome.FAILED, Failure(Reason.UNAVAILABLE))
+        shown = [item.payload for item in self.core.turn(found).latest if item.lane == LANE]
+        self.assertEqual([state.devices for state in shown if isinstance(state, Presence)], [()])
 
     def test_without_account(self) -> None:
         """A phone without an account shows nothing to such a connector."""

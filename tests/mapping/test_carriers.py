@@ -12,7 +12,7 @@ from iwf.mapping.settings import Gateway, Link, NumberPool
 from iwf.mapping.turn import LaneView
 from tests.mapping.places import GATEWAY as PLACES
 from tests.mapping.test_message import NOW, Core
-from tests.support.sample import GATEWAY, LINK, PHONE, from_ben_to_phone, from_phone
+from tests.support.sample import GATEWAY, LANE_M, LINK, PHONE, from_ben_to_phone, from_phone
 
 ROMEO = Address(XMPP, "romeo", "example.net")
 NUMBERS = NumberPool("numbers", prefix="X", width=9)
@@ -144,6 +144,22 @@ class FailoverTests(SynchronousTestCase):
         self.assertEqual([item.delivery for item in turn.sends], [item.delivery for item in items])
         self.assertEqual(len({item.id for item in (*items, *turn.sends)}), 6)
         self.assertEqual(self.core.turn(Stranded(LINK, tuple(item.id for item in items))).sends, ())
+
+    def test_two_contacts_of_one_phone(self) -> None:
+        """Two contacts whose texts leave by another link together are two numbers there, so that each is
+        answered by what is written to him (ADDR-47)."""
+        eve = Party(Address(XMPP, "eve", "xmpp.example"), asserted_by=LANE_M)
+        items = (self.taken(), self.taken(origin=eve))
+        self.away(LINK)
+        sends = self.core.turn(Stranded(LINK, tuple(item.id for item in items))).sends
+        texts = [item.payload for item in sends if isinstance(item.payload, Message)]
+        users = []
+        for text in texts:
+            (answer,) = self.core.turn(from_phone(text.origin.address.user, lane=OTHER, origin=Party(
+                PHONE, asserted_by=OTHER))).sends
+            assert isinstance(answer.payload, Message)
+            users.append(answer.payload.target.user)
+        self.assertEqual(users, ["ben", "eve"])
 
     def test_nowhere_to_go(self) -> None:
         """Without another link that is there, texts stay where they are."""

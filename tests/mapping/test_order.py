@@ -119,6 +119,21 @@ class OrderTests(SynchronousTestCase):
         phone.news("r1", Outcome.STORED)
         self.assertEqual(phone.texts(), ["one", "two"])
 
+    def test_never_to_be_known(self) -> None:
+        """When the operator says that he will never know, nothing more is waited for (SMS-50, SMS-43)."""
+        phone = Phone()
+        phone.say("one")
+        phone.say("two")
+        phone.say("three")
+        phone.see(phone.turn(Accepted(phone.items[0], ("a", "b"))))
+        phone.news("a", Outcome.UNKNOWN)
+        self.assertEqual(phone.texts(), ["one"])
+        phone.news("b", Outcome.DELIVERED)
+        self.assertEqual(phone.texts(), ["one", "two"])
+        phone.news("r2", Outcome.UNKNOWN)
+        phone.take(phone.items[1], "r2")
+        self.assertEqual(phone.texts(), ["one", "two", "three"])
+
     def test_not_taken(self) -> None:
         """A text that the operator refuses gives way to the next, and its sender is told."""
         phone = Phone()

@@ -117,6 +117,8 @@ class Revisited:
     presentity: str
     """Keys of the native addresses."""
     tenant: str
+    missed: bool = False
+    """No connector has changed, but news of the presentity could not be written."""
 
 
 @frozen

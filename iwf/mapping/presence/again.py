@@ -103,7 +103,7 @@ def decide_revisited(event: Revisited, at: At) -> Decision:
     lane = at.lanes.get(watch.presentity_lane, LaneView())
     if before.asking and not lane.up:
         after = _lost(before, lane, at)
-    elif before.asking and before.view.asked_over != lane.changed:
+    elif before.asking and (event.missed or before.view.asked_over != lane.changed):
         after, turn = _found(before, lane, at)
     lane = at.lanes.get(watch.watcher_lane, LaneView())
     if after.legs and lane.up and after.view.told_over != lane.changed:

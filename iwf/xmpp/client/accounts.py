@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define
 from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from iwf.edge import IIntake, ILanes, IMemory
@@ -32,6 +33,9 @@ _BUSY = Failure(Reason.CONFLICT, permanent=False, text="this account is being lo
 _TAKEN = Failure(Reason.CONFLICT, text="another phone has this account")
 _NOBODY = Failure(Reason.UNKNOWN_RECIPIENT, text="the phone has no account")
 
+#: Seconds until the core is told again of a remembered subscriber whom it could not note.
+LATER = 30.0
+
 Outcome = Failure | None
 
 
@@ -43,6 +47,15 @@ class _Account:
     jid: str
     by: str
     session: ClientSession
+    again: IDelayedCall | None = None
+    """The next try to let the core know him."""
+
+    def end(self) -> Deferred[None]:
+        """Log out, for good; fires when the connection is gone."""
+        if self.again is not None:
+            self.again.cancel()
+            self.again = None
+        return self.session.stop()
 
 
 class Accounts:
@@ -64,6 +77,7 @@ class Accounts:
         self._ids = ids
         self._memory = memory
         self._vault = Vault(settings.keys, ids) if settings.keys else None
+        self._is_stopped = False
         self._accounts: dict[str, _Account] = {}  # by number
         self._trying: dict[str, ClientSession | None] = {}  # by JID
 
@@ -98,9 +112,9 @@ class Accounts:
 
     def stop(self) -> Deferred[None]:
         """Log everybody out; fires when all connections are gone."""
-        sessions = [account.session for account in self._accounts.values()]
-        sessions += [session for session in self._trying.values() if session is not None]
-        stopping = [session.stop() for session in sessions]
+        self._is_stopped = True
+        stopping = [account.end() for account in self._accounts.values()]
+        stopping += [session.stop() for session in self._trying.values() if session is not None]
         return DeferredList(stopping).addCallback(lambda _: None)
 
     # --- subscribers come and go --------------------------------------------------------------------
@@ -149,7 +163,7 @@ class Accounts:
             return failed.failure
         old = self._accounts.pop(number, None)
         if old is not None:
-            await old.session.stop()
+            await old.end()
         text = json.dumps({"jid": jid, "by": by, "sealed": sealed})
         # First what heals itself: who is remembered and not enrolled is enrolled at the next start.
         for event in (Remember(MEMORY, number, text, FOR_EVER), self._enrolment(number, jid, by)):
@@ -158,8 +172,11 @@ class Accounts:
                 await session.stop()
                 await self._forget(number)
                 return verdict.failure
+        other = self._accounts.get(number)  # enrolled meanwhile
         self._accounts[number] = _Account(number, jid, by, session)
         self._attach(jid, session)
+        if other is not None:
+            await other.end()
         return None
 
     def withdraw(self, number: str) -> Deferred[Outcome]:
@@ -167,25 +184,36 @@ class Accounts:
         return Deferred.fromCoroutine(self._withdraw(number))
 
     async def _withdraw(self, number: str) -> Outcome:
-        account = self._accounts.pop(number, None)
+        account = self._accounts.get(number)
         if account is None:
             return _NOBODY
-        await account.session.stop()
-        await self._forget(number)
+        failure = await self._forget(number)
+        if failure is not None:
+            return failure  # else the next start would log him in again
+        if self._accounts.get(number) is account:
+            del self._accounts[number]
+        await account.end()
         return None
 
-    async def _forget(self, number: str) -> None:
-        await self._intake.offer(Withdrawn(Address(TEL, number)))
-        await self._intake.offer(Remember(MEMORY, number, "", 0.0))
+    async def _forget(self, number: str) -> Outcome:
+        for event in (Withdrawn(Address(TEL, number)), Remember(MEMORY, number, "", 0.0)):
+            verdict = await self._intake.offer(event)
+            if isinstance(verdict, Refused):
+                return verdict.failure
+        return None
 
     # --- one account ---------------------------------------------------------------------------------
 
     def _keep(self, account: _Account) -> None:
         """Log a remembered subscriber in, once the core knows him (again)."""
         self._accounts[account.phone] = account
+        account.again = None
 
         def enrolled(verdict: Verdict) -> None:
-            if self._accounts.get(account.phone) is not account:
+            if self._is_stopped or self._accounts.get(account.phone) is not account:
+                return
+            if isinstance(verdict, Refused) and not verdict.failure.permanent:
+                account.again = self._clock.callLater(LATER, self._keep, account)
                 return
             if isinstance(verdict, Refused):
                 self._log.critical("{jid} stays logged out: {why}", jid=account.jid, why=verdict.failure.text)

@@ -51,7 +51,8 @@ def _refusal(request: Element, event: Event, failure: Failure, component: Compon
     if isinstance(event, WatchRequested) and event.target.user:
         # XMPP section 6: who asks is told why not.
         return octets_of(error_reply(request, component, failure))
-    if isinstance(event, WatchRenewed) and attribute(request, "type") == "probe":
+    # RFC 6121 4.3.2: his server takes it for the end of the subscription, which trouble of ours is not.
+    if isinstance(event, WatchRenewed) and attribute(request, "type") == "probe" and failure.permanent:
         return octets_of(bare_reply(request, component, "unsubscribed"))  # PRES-15
     if isinstance(event, Remember) and attribute(request, "type") == "subscribe":
         return octets_of(error_reply(request, component, failure))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from iwf.ids import Ids
@@ -39,11 +39,12 @@ LANE = f"xmpp-client:{JOE}"
 class Core:
     """Remembers what it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.events: list[Event] = []
         self.texts: dict[str, str] = {}
         self.verdict: Callable[[Event], Verdict] = lambda event: Taken("")
         self.lanes: dict[str, Lane] = {}
+        self.clock, self.delay = clock, 0.0
 
     def offer(self, event: Event) -> Deferred[Verdict]:
         self.events.append(event)
@@ -52,7 +53,7 @@ class Core:
             self.texts.pop(event.key, None)
             if event.text:
                 self.texts[event.key] = event.text
-        return succeed(verdict)
+        return deferLater(self.clock, self.delay, lambda: verdict) if self.delay else succeed(verdict)
 
     def recall(self, edge: str) -> list[tuple[str, str]]:
         assert edge == MEMORY
@@ -66,7 +67,8 @@ class AccountsTests(SynchronousTestCase):
     """Joe."""
 
     def setUp(self) -> None:
-        self.clock, self.core = Clock(), Core()
+        self.clock = Clock()
+        self.core = Core(self.clock)
         self.server = Server(self.clock)
         self.accounts = self.daemon()
 
@@ -129,6 +131,72 @@ class AccountsTests(SynchronousTestCase):
         """An account is one phone's."""
         self.enrol()
         self.assertEqual(self.reason(self.enrol("+4930111111")), Reason.CONFLICT)
+
+    def test_started_while_the_disk_is_full(self) -> None:
+        """Trouble of ours at the start keeps nobody logged out for good."""
+        self.enrol()
+        self.accounts.stop()
+        full = Refused(Failure(Reason.INTERNAL, permanent=False))
+        self.core.verdict = lambda event: full
+        self.core.lanes.clear()
+        self.accounts = self.daemon()
+        self.server.settle(100)
+        self.assertEqual((self.core.lanes, self.accounts.account_of(PHONE)), ({}, JOE))
+        self.core.verdict = lambda event: Taken("")
+        self.server.settle(100)
+        self.assertEqual(self.core.lanes[LANE].credit, WINDOW)
+
+    def test_withdrawn_before_the_next_try(self) -> None:
+        """Who is withdrawn meanwhile is not logged in by a try that was still to come."""
+        self.enrol()
+        self.accounts.stop()
+        self.core.verdict = lambda event: (Refused(Failure(Reason.INTERNAL, permanent=False))
+                                           if isinstance(event, Enrolled) else Taken(""))
+        self.core.lanes.clear()
+        self.accounts = self.daemon()
+        self.accounts.withdraw(PHONE)
+        self.core.verdict = lambda event: Taken("")
+        self.server.settle(100)
+        self.assertEqual((self.core.lanes, self.accounts.account_of(PHONE)), ({}, ""))
+
+    def test_stopped_while_the_disk_is_full(self) -> None:
+        """Nobody tries on after the stop."""
+        self.enrol()
+        self.accounts.stop()
+        self.core.verdict = lambda event: Refused(Failure(Reason.INTERNAL, permanent=False))
+        self.accounts = self.daemon()
+        self.accounts.stop()
+        self.core.events.clear()
+        self.server.settle(100)
+        self.assertEqual(self.core.events, [])
+
+    def test_not_withdrawn(self) -> None:
+        """Who cannot be withdrawn since nothing can be written is told so, and can ask again."""
+        self.enrol()
+        full = Refused(Failure(Reason.INTERNAL, permanent=False))
+        told: list[Failure | None] = []
+        for refused in (Withdrawn, Remember):
+            self.core.verdict = lambda event, kind=refused: full if isinstance(event, kind) else Taken("")
+            self.accounts.withdraw(PHONE).addCallback(told.append)
+            self.server.settle()
+        self.assertEqual((told, self.accounts.account_of(PHONE)), ([full.failure] * 2, JOE))
+        self.core.verdict = lambda event: Taken("")
+        self.accounts.withdraw(PHONE).addCallback(told.append)
+        self.server.settle()
+        self.assertEqual((told[2], self.core.texts, self.accounts.account_of(PHONE)), (None, {}, ""))
+
+    def test_two_at_once(self) -> None:
+        """Of two accounts that a phone asks for at the same time the last one stays logged in, and no other."""
+        self.core.delay = 10.0
+        told: list[Failure | None] = []
+        for jid in (JOE, "jim@a.com"):
+            self.accounts.enrol(PHONE, jid, "pencil", BY).addCallback(told.append)
+            self.server.settle()
+        for _ in range(6):
+            self.server.settle(10)
+        self.assertEqual((told, self.accounts.account_of(PHONE)), ([None, None], "jim@a.com"))
+        open_lanes = [name for name, lane in self.core.lanes.items() if lane.credit]
+        self.assertEqual(open_lanes, ["xmpp-client:jim@a.com"])
 
     def test_refused_by_the_core(self) -> None:
         """What the core refuses is undone: logged out, and nothing kept."""

@@ -276,6 +276,14 @@ class VerdictTests(SynchronousTestCase):
         answer = parse(self.answer("probe", Reason.SUBSCRIPTION_REQUIRED))
         self.assertEqual(("unsubscribed", "p1"), (answer["type"], answer["id"]))
 
+    def test_probe_that_cannot_be_answered_now(self) -> None:
+        """Trouble of ours ends no subscription: who may see is not told that he may not (RFC 6121 4.3.2)."""
+        element = parse(f"<presence from='ben@xmpp.example' to='{IMAGE}' type='probe' id='p1'/>")
+        event = WatchRenewed(Party(USER), ANA, "leg", 1.0)
+        for reason in (Reason.INTERNAL, Reason.CONGESTED):
+            verdict = Refused(Failure(reason, permanent=False))
+            self.assertEqual(b"", answer_verdict(element, event, verdict, COMPONENT))
+
     def test_others(self) -> None:
         """All other presence is refused in silence."""
         for type in ("", "unavailable", "subscribed", "unsubscribed", "unsubscribe", "error"):
