@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from math import inf
 
+#: Deadlines nearer than this, in seconds, are due: far below any timer, above the rounding of a wall clock.
+RESOLUTION = 1e-6
+
 
 class Steady:
     """Between the time that a machine is told and the time that it reckons with."""

@@ -28,21 +28,20 @@ from iwf.mapping.model import (
 from iwf.mapping.pidf import Document, PidfFault, parse
 from iwf.sip.messaging.pager import origin_of
 from iwf.sip.presence.bodies import Body, read_body
-from iwf.sip.presence.deadlines import Deadlines, Pace
+from iwf.sip.presence.deadlines import Deadlines, Pace, next_due
 from iwf.sip.presence.headers import PRESENCE, event_of
 from iwf.sip.presence.outputs import RECALL_BURST, RECALL_RATE, Answer, Asked, Offer, Output, remember
 from iwf.sip.presence.questions import Questions
 from iwf.sip.presence.requested import interval_of, refusal
 from iwf.sip.reasons import Status
 from iwf.sip.settings import PresenceSettings
-from iwf.sip.steady import Steady
+from iwf.sip.steady import RESOLUTION, Steady
 from iwf.sip.syntax.grammar import SipSyntaxError, is_token
 from iwf.sip.syntax.message import Response
 
 #: Publications of one user; a device that comes back without its tag leaves one behind each time.
 MAX_PUBLICATIONS = 10
 
-_RESOLUTION = 1e-6
 _BAD_EVENT = Status(489, "Bad Event", (("Allow-Events", PRESENCE),), ("PUB-4",))
 _NOT_OURS = Status(404, "Not Found", rules=("PUB-4",))
 _NOT_HIS = Status(403, "Only One's Own Presence Is Taken", rules=("PUB-4",))
@@ -247,10 +246,7 @@ class Compositor:
 
     def next_timer(self) -> float | None:
         """See :class:`~iwf.sip.presence.outputs.Machine`."""
-        first = self._deadlines.first()
-        due = inf if first is None else first.due
-        if self._recalled:
-            due = min(due, self._pace.ready_at())
+        due = next_due(self._deadlines, self._pace if self._recalled else None)
         return None if due == inf else self._clock.wall(due)
 
     def handle_timer(self, now: float) -> list[Output]:
@@ -258,7 +254,7 @@ class Compositor:
         now = self._clock.time(now)
         outputs: list[Output] = []
         while (user := self._deadlines.first_due(now)) is not None:
-            user.publications = {tag: one for tag, one in user.publications.items() if one.until > now + _RESOLUTION}
+            user.publications = {tag: one for tag, one in user.publications.items() if one.until > now + RESOLUTION}
             outputs += self._offers(user, user.publications)
             self._settle(user)
         while self._recalled and self._pace.take(now):

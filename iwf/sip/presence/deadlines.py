@@ -7,8 +7,8 @@ from itertools import count
 from math import inf
 from typing import Generic, Protocol, TypeVar
 
-#: Deadlines nearer than this, in seconds, are due: far below any timer, above the rounding of a wall clock.
-_RESOLUTION = 1e-6
+from iwf.sip.steady import RESOLUTION
+
 #: As much of a request as counts for one, by the rounding of a wall clock.
 _WHOLE = 0.999
 
@@ -59,7 +59,7 @@ class Deadlines(Generic[T]):
     def first_due(self, now: float) -> T | None:
         """Who is next, if his time has come."""
         one = self.first()
-        return one if one is not None and one.due <= now + _RESOLUTION else None
+        return one if one is not None and one.due <= now + RESOLUTION else None
 
     def _tidy(self) -> None:
         """Drop the entries left behind; seldom enough to cost next to nothing for each of them."""
@@ -91,3 +91,13 @@ class Pace:
             return False
         self._left -= 1.0
         return True
+
+
+def next_due(deadlines: Deadlines[T], pace: Pace | None) -> float:
+    """When there is something to do next; :data:`math.inf`: never.
+
+    :param pace: how fast those leave that wait besides, such as what was recalled; None: nobody waits.
+    """
+    first = deadlines.first()
+    due = inf if first is None else first.due
+    return due if pace is None else min(due, pace.ready_at())

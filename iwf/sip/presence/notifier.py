@@ -25,7 +25,7 @@ from iwf.mapping.model import (
     WatchRefused,
 )
 from iwf.sip.messaging.pager import origin_of
-from iwf.sip.presence.deadlines import Deadlines, Pace
+from iwf.sip.presence.deadlines import Deadlines, Pace, next_due
 from iwf.sip.presence.dialog import dialog_of_request, id_of_request
 from iwf.sip.presence.endings import DIALOG_ENDING
 from iwf.sip.presence.headers import WINFO, SubscriptionState, terminated
@@ -36,7 +36,7 @@ from iwf.sip.presence.subscription import MEMORY, State, Subscription, unpacked
 from iwf.sip.presence.told import Shown, Told, Writer, ending_of, is_closed
 from iwf.sip.reasons import Status
 from iwf.sip.settings import PresenceSettings
-from iwf.sip.steady import Steady
+from iwf.sip.steady import RESOLUTION, Steady
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.message import Response
 from iwf.sip.syntax.uri import parse_uri
@@ -46,8 +46,6 @@ _ENDING = DIALOG_ENDING | {408}
 #: PRES-28: seconds for further answers after the first one to a poll.
 SETTLING = 0.1
 
-# Deadlines nearer than this, in seconds, are due: far below any timer, above the rounding of a wall clock.
-_RESOLUTION = 1e-6
 _LATE = Status(500, "Request Out Of Order", rules=("SIP-73",))
 _STOPPING = Status(480, "Stopping", (("Retry-After", "10"),), ("SIP-92",))
 _FULL = Failure(Reason.CONGESTED, False, retry_after=60.0, text="too many subscriptions")
@@ -287,11 +285,11 @@ class Notifier:
 
     def _flush(self, subscription: Subscription, now: float) -> list[Output]:
         outputs: list[Output] = []
-        is_due = subscription.is_due or subscription.again_at <= now + _RESOLUTION
+        is_due = subscription.is_due or subscription.again_at <= now + RESOLUTION
         if is_due and not subscription.is_waiting:
             if not subscription.is_urgent and not subscription.is_news():
                 subscription.is_due = False                          # it is as it was when they were told last
-            elif subscription.is_urgent or subscription.not_before <= now + _RESOLUTION:
+            elif subscription.is_urgent or subscription.not_before <= now + RESOLUTION:
                 outputs = self._notify(subscription, now)
         self._schedule(subscription)
         return outputs
@@ -336,10 +334,7 @@ class Notifier:
 
     def next_timer(self) -> float | None:
         """See :class:`~iwf.sip.presence.outputs.Machine`."""
-        first = self._deadlines.first()
-        due = inf if first is None else first.due
-        if self._recalled:
-            due = min(due, self._pace.ready_at())
+        due = next_due(self._deadlines, self._pace if self._recalled else None)
         return None if due == inf else self._clock.wall(due)
 
     def handle_timer(self, now: float) -> list[Output]:
@@ -348,7 +343,7 @@ class Notifier:
         outputs: list[Output] = []
         while (subscription := self._deadlines.first_due(now)) is not None:
             self._deadlines.set(subscription, inf)
-            if subscription.until > now + _RESOLUTION:
+            if subscription.until > now + RESOLUTION:
                 outputs += self._flush(subscription, now)
             elif subscription.is_poll:
                 outputs += self._over(subscription, terminated("timeout"), now)

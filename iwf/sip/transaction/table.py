@@ -12,7 +12,7 @@ from math import inf
 from typing import Any
 
 from iwf.ids import Ids
-from iwf.sip.steady import Steady
+from iwf.sip.steady import RESOLUTION, Steady
 from iwf.sip.syntax.grammar import SipSyntaxError
 from iwf.sip.syntax.headers import COOKIE, Via
 from iwf.sip.syntax.message import Request, Response
@@ -37,9 +37,6 @@ __all__ = [
     "ServerTransaction", "State", "Stray", "Terminated", "TimedOut", "Transaction", "TransactionTable",
     "TransportFailed", "new_branch",
 ]
-
-# Deadlines nearer than this are due: far below any timer, above the rounding of a wall clock.
-_RESOLUTION = 1e-6
 
 
 def new_branch(ids: Ids) -> str:
@@ -193,9 +190,9 @@ class TransactionTable:
         """Do all that is due."""
         now = self._clock.time(now)
         outputs: list[Output] = []
-        while self._heap and self._heap[0][0] <= now + _RESOLUTION:
+        while self._heap and self._heap[0][0] <= now + RESOLUTION:
             transaction = self._next()
-            if transaction is None or transaction.queued > now + _RESOLUTION:
+            if transaction is None or transaction.queued > now + RESOLUTION:
                 break
             heappop(self._heap)
             due, transaction.queued = transaction.queued, inf
